@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# The workflow of this project. Every verb first makes .venv and installs the pinned requirements,
+# if that has not been done or they have changed; ./run.sh alone lists the verbs.
+set -euo pipefail
+unset CDPATH
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+usage() {
+    cat <<'END'
+usage: ./run.sh VERB [ARGUMENTS]
+
+  demo     run the whole job over five invented days, on this machine alone
+  test     all checks and tests: lint, types, import contracts, tests, the wheel
+  lint     ruff (rules and formatting) and the import contracts
+  types    mypy, strict
+  cov      the tests, with branch coverage printed
+  e2e      tests against real servers; each says why if it is skipped
+  bench    measure: ./run.sh bench lists what there is, ./run.sh bench NAME runs one
+  serve    run the scheduler in the foreground
+  pins     make requirements/*.txt anew from pyproject.toml (needs uv; --upgrade for newer versions)
+
+ARGUMENTS are handed on: ./run.sh test -k diff, ./run.sh lint --fix. PYTHON=… names the Python to use.
+END
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "run.sh: $*"
+    exit 2
+}
+
+# quietly COMMAND…: run it; show what it printed only if it fails.
+quietly() {
+    local log code=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    if [ "$code" -ne 0 ]; then
+        say "failed: $*"
+        cat -- "$log" >&2
+    fi
+    rm -f -- "$log"
+    return "$code"
+}
+
+find_python() {
+    local candidate found=""
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python; do
+        command -v -- "$candidate" >/dev/null 2>&1 || continue
+        found=${found:-$("$candidate" --version 2>&1)}
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            python=$candidate
+            return
+        fi
+    done
+    die "Python 3.11 or newer is needed; found: ${found:-none}. Install one, or name it: PYTHON=/path/to/python3 ./run.sh …"
+}
+
+install() {
+    local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input)
+    quietly "${pip[@]}" --require-hashes -r requirements/dev.txt || return
+    quietly "${pip[@]}" --no-deps --no-build-isolation --editable .
+}
+
+# usable_environment STAMP PLACE: .venv runs, is new enough, has pip, and was neither moved nor made by
+# another Python than the one to be used.
+usable_environment() {
+    [ ! -e "$1" ] || [ "$(head -n 2 -- "$1")" = "$2" ] || return 1
+    .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return 1
+    .venv/bin/python -c 'import pip' 2>/dev/null || .venv/bin/python -m ensurepip >/dev/null 2>&1
+}
+
+# What is installed is known by a stamp: where, by which Python, from which requirements.
+setup() {
+    local stamp=.venv/.installed place wanted
+    find_python
+    place=$(printf '%s\n' "$PWD" && "$python" --version)
+    wanted=$(printf '%s\n' "$place" && cat requirements/dev.txt pyproject.toml | cksum)
+    if [ -x .venv/bin/python ] && [ "$(cat -- "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    say "setting up .venv (a minute or two the first time)"
+    if ! usable_environment "$stamp" "$place"; then
+        quietly "$python" -m venv --clear .venv ||
+            die "this Python cannot make environments; on Debian and Ubuntu: apt install python3-venv"
+    fi
+    rm -f -- "$stamp"
+    install || die "the requirements could not be installed (is the package index reachable?)"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+# check NAME COMMAND…: one line if all is well, the output if not; the run goes on to show everything.
+failures=0
+check() {
+    local name=$1
+    shift
+    if quietly "$@"; then
+        say "$name: ok"
+    else
+        failures=$((failures + 1))
+    fi
+}
+
+lint() {
+    check "ruff check" .venv/bin/ruff check --quiet "$@" .
+    check "ruff format" .venv/bin/ruff format --quiet --check .
+    check "import contracts" .venv/bin/lint-imports --no-logo
+}
+
+types() { check "mypy" .venv/bin/mypy "$@"; }
+
+# Tests get a temporary folder of their own: pytest's shared one is tidied by every run, and a run that
+# tidies while another does fails.
+run_pytest() {
+    local folder code=0
+    folder=$(mktemp -d)
+    PYTEST_DEBUG_TEMPROOT=$folder .venv/bin/python -m pytest -q "$@" || code=$?
+    rm -rf -- "$folder"
+    return "$code"
+}
+
+tests() { run_pytest -n auto --maxprocesses 4 --dist worksteal "$@"; }
+
+bench() {
+    if [ $# -eq 0 ]; then
+        say "./run.sh bench NAME, where NAME is one of:"
+        grep -l '__main__' bench/*.py | sed 's|bench/\(.*\)\.py|  \1|'
+        return
+    fi
+    [ -f "bench/$1.py" ] || die "there is no bench/$1.py"
+    .venv/bin/python "bench/$1.py" "${@:2}"
+}
+
+# pin NAME OPTION…: one resolution for Python 3.11 to 3.14 on every system. No address of an index is
+# read from this machine's settings or written into the file.
+pin() {
+    local file=requirements/$1.txt
+    shift
+    env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+        uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "./run.sh pins" \
+        --output-file "$file" pyproject.toml "$@" >/dev/null
+}
+
+# The smaller files are parts of the largest, so that what is tested is what is installed.
+pins() {
+    command -v uv >/dev/null || die "pins needs uv (https://docs.astral.sh/uv/)"
+    pin dev --group dev --extra postgres "$@"
+    pin run --constraint requirements/dev.txt
+    pin postgres --extra postgres --constraint requirements/dev.txt
+}
+
+verb=${1:-}
+[ $# -eq 0 ] || shift
+case $verb in
+    "" | help | -h | --help) usage ;;
+    demo)
+        setup
+        exec .venv/bin/digest demo "$@"
+        ;;
+    test)
+        setup
+        lint
+        types
+        tests -m "not e2e" "$@" || failures=$((failures + 1))
+        ;;
+    lint)
+        setup
+        lint "$@"
+        ;;
+    types)
+        setup
+        types "$@"
+        ;;
+    cov)
+        setup
+        tests --cov --cov-branch --cov-report=term "$@"
+        ;;
+    e2e)
+        setup
+        run_pytest -m e2e "$@"
+        ;;
+    bench)
+        setup
+        bench "$@"
+        ;;
+    serve)
+        setup
+        exec .venv/bin/digest serve "$@"
+        ;;
+    pins) pins "$@" ;;
+    *)
+        usage >&2
+        die "there is no verb \"$verb\""
+        ;;
+esac
+[ "$failures" -eq 0 ]

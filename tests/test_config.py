@@ -1,0 +1,123 @@
+"""Settings: which layer wins, what is refused, and that nothing secret is printed."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from digest.app import check_source, read_settings
+from digest.config import SPECIAL, Settings, SourceSettings, load_settings
+from digest.errors import ConfigError
+from digest.sources import get_kind
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_environment_wins_over_dotenv_over_toml_over_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer hides the one below it."""
+    Path("digest.toml").write_text("papers = 11\nhour = 11\nwindow_days = 11\n")
+    Path(".env").write_text("DIGEST_PAPERS=12\nDIGEST_HOUR=12\n")
+    monkeypatch.setenv("DIGEST_PAPERS", "13")
+    settings = load_settings()
+    assert (settings.papers, settings.hour, settings.window_days, settings.silent_days) == (13, 12, 11, 3)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown keys, wrong values, impossible combinations and what the kind finds, together."""
+    Path("digest.toml").write_text(
+        'hour = 25\nmisspelt = 1\nsmtp_url = "pigeon://u:p@h"\n'
+        '[[source]]\nname = "a"\nkind = "huggingface"\nvia = "telepathy"\n'
+        '[[source]]\nname = "b"\nkind = "no-such-kind"\n'
+    )
+    monkeypatch.setenv("DIGEST_TYPO", "1")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    text = str(caught.value)
+    for word in ("DIGEST_TYPO", "hour", "misspelt", "mail_from", "smtps://", "via", "no-such-kind"):
+        assert word in text
+    assert len(caught.value.faults) == 7
+
+
+def test_an_unknown_key_in_dotenv_is_refused() -> None:
+    """A typo in .env is no silent default."""
+    Path(".env").write_text("DIGEST_PAPRES=12\n")
+    with pytest.raises(ConfigError, match=r"(?i)papres"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hour = ",
+        'zone = "Mars/Olympus"',
+        'base_url = "ftp://x"',
+        'mail_from = "nobody"',
+        "source = []",
+        '[[source]]\nname = "a"\nkind = "huggingface"\n[[source]]\nname = "a"\nkind = "huggingface"',
+        '[[source]]\nname = "Bad Name"\nkind = "huggingface"',
+        "trend_weight = 1.5",
+        "now = 2026-01-01T00:00:00Z",
+    ],
+)
+def test_wrong_files_give_a_sentence(text: str) -> None:
+    """Each wrong file is a ConfigError, never a traceback."""
+    Path("digest.toml").write_text(text)
+    with pytest.raises(ConfigError):
+        load_settings()
+
+
+def test_a_named_file_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DIGEST_CONFIG must not silently fall back to defaults."""
+    monkeypatch.setenv("DIGEST_CONFIG", "elsewhere.toml")
+    with pytest.raises(ConfigError, match=r"elsewhere\.toml"):
+        load_settings()
+
+
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the settings nor an error about them show a password or key."""
+    monkeypatch.setenv("DIGEST_SMTP_URL", "smtps://user:hunter2@mail.example.org")
+    monkeypatch.setenv("DIGEST_MAIL_FROM", "digest@example.org")
+    monkeypatch.setenv("DIGEST_SECRET_KEY", "hunter2" * 6)
+    monkeypatch.setenv("DIGEST_DATABASE_URL", "postgresql://u:hunter2@localhost/d")
+    settings = load_settings()
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_env_example_lists_every_setting_once() -> None:
+    """.env.example and the code know the same names; the values shown are valid."""
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#(DIGEST_\w+)=(.*)$", text, re.MULTILINE))
+    expected = {f"DIGEST_{name.upper()}" for name in Settings.model_fields if name != "source"}
+    assert set(shown) == expected | (SPECIAL - {"DIGEST_SHARED"})
+    assert text.count("\n#DIGEST_") == len(shown)
+
+
+def test_toml_example_lists_every_setting_and_the_defaults() -> None:
+    """Uncommented, digest.example.toml is a valid file, and what has a default shows it."""
+    text = (ROOT / "digest.example.toml").read_text()
+    values = tomllib.loads(re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", text, flags=re.MULTILINE))
+    assert set(values) == set(Settings.model_fields)
+    settings = Settings(**values)
+    for name, field in Settings.model_fields.items():
+        if field.default is not None and not field.is_required() and field.default_factory is None:
+            assert getattr(settings, name) == field.default, name
+    assert check_source(settings.source[0]) == []
+    options = get_kind("huggingface").Options()
+    assert settings.source[0].options == options.model_dump()
+
+
+def test_env_example_values_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uncommented, .env.example loads."""
+    text = (ROOT / ".env.example").read_text()
+    lines = re.findall(r"^#(DIGEST_\w+=.*)$", text, re.MULTILINE)
+    Path(".env").write_text("\n".join(line for line in lines if line.split("=")[0] not in SPECIAL))
+    assert load_settings().papers == 10
+
+
+def test_a_source_kind_checks_its_own_options() -> None:
+    """What the kind does not know is told with what it knows."""
+    faults = check_source(SourceSettings(name="a", kind="huggingface", typo=1))
+    assert len(faults) == 1
+    assert "typo" in faults[0]
+    assert "lookback_days" in faults[0]
