@@ -1,0 +1,28 @@
+"""Pure text: cleaning, LaTeX remains, ids, numbers, days and addresses.
+
+Everything takes values and gives values; no clock, no files, no network. Text that leaves
+:func:`clean_text` or :func:`plain` holds no markup and is safe to store; it is *not* HTML, so
+whatever shows it escapes it.
+"""
+
+from digest.text.addresses import paper_url, pdf_url, safe_url
+from digest.text.cleaning import clean_text, truncate
+from digest.text.comparing import fingerprint, normalise
+from digest.text.latex import latex_to_text, plain
+from digest.text.reading import parse_arxiv_id, parse_count, parse_day, parse_doi
+
+__all__ = [
+    "clean_text",
+    "fingerprint",
+    "latex_to_text",
+    "normalise",
+    "paper_url",
+    "parse_arxiv_id",
+    "parse_count",
+    "parse_day",
+    "parse_doi",
+    "pdf_url",
+    "plain",
+    "safe_url",
+    "truncate",
+]
