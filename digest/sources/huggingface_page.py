@@ -1,0 +1,168 @@
+"""Hugging Face's HTML page of papers: the JSON inside it, or its cards.
+
+All papers stand inside ``[data-target="DailyPapers"]``. Its attribute ``data-props`` is
+``{"date": "…T00:00:00.000Z", "dailyPapers": [items as of the API], …}``; its ``article`` elements are
+the cards. A card carries no abstract and no authors' names; the lines of text on the cards of 2026
+are the machine's summary or the abstract's beginning, and do not say which, so they are left alone.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from digest.errors import ParseError
+from digest.sources.huggingface_items import MAX_NAME, MAX_TITLE, read_items, utc_day
+from digest.sources.strict_json import describe, load_json
+from digest.text import parse_arxiv_id, parse_count, parse_day, plain, safe_url
+from digest.types import Entry, ParsedPage
+
+__all__ = [
+    "CONTAINER",
+    "PAPER_LINK",
+    "parse_daily_cards",
+    "parse_daily_page",
+    "parse_daily_props",
+    "read_cards",
+]
+
+CONTAINER = '[data-target="DailyPapers"]'
+SOUGHT = "Hugging Face's container of papers (an element with data-target=DailyPapers)"
+# Browsers that save a page make its links absolute.
+PAPER_LINK = re.compile(r"(?:https?://[^/?#]+)?/papers/([\w.-]{1,100})/?(?:[?#]|$)")
+ACCOUNT_LINK = re.compile(r"(?:https?://huggingface\.co)?/(?!papers$|login$|join$)[\w.-]+$")
+PUBLISHED = re.compile(r"(?:Published on )?([A-Z][a-z]{2,8} \d{1,2}, \d{4})")
+SUBMITTER = re.compile(r"^Submitted by\n+(.+)$", re.MULTILINE)
+
+
+def parse_daily_page(html: str) -> ParsedPage:
+    """The entries of the page: those of its JSON, else those of its cards. Raises ``ParseError``."""
+    return read_page(_container(LexborHTMLParser(html)))
+
+
+def parse_daily_props(html: str) -> ParsedPage:
+    """The entries of the JSON inside the page. Raises ``ParseError``."""
+    return _read_props(_container(LexborHTMLParser(html)))
+
+
+def parse_daily_cards(html: str) -> ParsedPage:
+    """The entries of the page's cards, each paper once however often its card stands there.
+
+    A container without cards is a page without papers. Raises ``ParseError`` without a container.
+    """
+    return read_cards(_container(LexborHTMLParser(html)))
+
+
+def read_page(container: LexborNode) -> ParsedPage:
+    """The entries of a container: its JSON, else its cards. Raises ``ParseError``."""
+    if "data-props" not in container.attributes:
+        return read_cards(container)
+    try:
+        page = _read_props(container)
+    except ParseError:
+        cards = read_cards(container)
+        if cards.entries:
+            return cards
+        raise
+    # Where the two disagree the JSON is believed, but "nothing" beside cards is no list at all.
+    return page if page.entries else max(page, read_cards(container), key=lambda way: len(way.entries))
+
+
+def read_cards(root: LexborNode) -> ParsedPage:
+    """The entries of all cards below ``root``."""
+    page_date = _page_date(root)
+    entries: dict[str, Entry] = {}
+    skipped = 0
+    for card in root.css("article"):
+        entry = _card(card, len(entries) + 1, page_date)
+        if entry is None:
+            skipped += 1
+        else:
+            # The markup of 2026 has every card twice, for wide and narrow screens.
+            entries.setdefault(entry.source_ref or entry.title, entry)
+    return ParsedPage(entries=tuple(entries.values()), page_date=page_date, skipped=skipped)
+
+
+def _container(tree: LexborHTMLParser) -> LexborNode:
+    container = tree.css_first(CONTAINER)
+    if container is None:
+        title = tree.css_first("title")
+        name = plain(title.text(), limit=80) if title else ""
+        raise ParseError(f"looked for {SOUGHT}, found " + (f"a page titled {name!r}" if name else "none"))
+    return container
+
+
+def _read_props(container: LexborNode) -> ParsedPage:
+    sought = "the JSON of papers in the page's data-props"
+    props = load_json(container.attributes.get("data-props") or "", sought=sought)
+    items = props.get("dailyPapers") if isinstance(props, dict) else None
+    if not isinstance(props, dict) or not isinstance(items, list):
+        raise ParseError(f"looked for {sought} (a list dailyPapers), found {describe(props)}")
+    page_date = utc_day(props.get("date"))
+    entries, skipped = read_items(items, page_date=page_date)
+    return ParsedPage(entries=entries, page_date=page_date, skipped=skipped)
+
+
+def _card(card: LexborNode, position: int, page_date: date | None) -> Entry | None:
+    links = [(link.attributes.get("href") or "", link) for link in card.css("a[href]")]
+    ref = next((found[1] for href, _ in links if (found := PAPER_LINK.match(href))), None)
+    heading = card.css_first("h3")
+    title = plain(heading.text(), limit=MAX_TITLE) if heading else ""
+    if not ref or not title:
+        return None
+    code = next(((href, link) for href, link in links if href.startswith("https://github.com/")), None)
+    community = next((link for href, link in links if href.endswith("#community")), None)
+    submitter = SUBMITTER.search(card.text(separator="\n", strip=True))
+    return Entry(
+        title=title,
+        position=position,
+        arxiv_id=parse_arxiv_id(ref),
+        source_ref=ref,
+        listed_on=page_date,
+        published_on=_published_on(card),
+        votes=_votes(card),
+        comments=_last_count(community),
+        stars=_last_count(code[1]) if code else None,
+        submitter=plain(submitter[1], limit=MAX_NAME) if submitter else None,
+        organisation=_organisation(links),
+        code_url=safe_url(code[0]) if code else None,
+        thumbnail_url=next(_sources(card, 'a img[src*="/social-thumbnails/"]'), None),
+        media_urls=tuple(_sources(card, "video[src], video source[src]")),
+    )
+
+
+def _votes(card: LexborNode) -> int | None:
+    box = card.css_first('input[type="checkbox"]')
+    return _last_count(box.parent if box else card.css_first('[role="checkbox"]'))
+
+
+def _last_count(node: LexborNode | None) -> int | None:
+    """The number that ends an element's text, such as ``GitHub 90.1k``."""
+    words = node.text(separator=" ", strip=True).split() if node else []
+    return parse_count(words[-1]) if words else None
+
+
+def _organisation(links: list[tuple[str, LexborNode]]) -> str | None:
+    for href, link in links:
+        if ACCOUNT_LINK.match(href) and (name := link.css_first("span")):
+            return plain(name.text(), limit=MAX_NAME) or None
+    return None
+
+
+def _published_on(card: LexborNode) -> date | None:
+    for span in card.css("span"):
+        if found := PUBLISHED.fullmatch(span.text(strip=True)):
+            return parse_day(found[1], not_after=date.max)
+    return None
+
+
+def _sources(card: LexborNode, selector: str) -> Iterator[str]:
+    for node in card.css(selector):
+        if url := safe_url(node.attributes.get("src")):
+            yield url
+
+
+def _page_date(root: LexborNode) -> date | None:
+    time = root.css_first("time[datetime]")
+    return utc_day(time.attributes.get("datetime")) if time else None
