@@ -1,0 +1,182 @@
+"""One database, SQLite or PostgreSQL: how transactions begin and end, and how errors leave.
+
+SQLite: WAL with ``synchronous=FULL`` (with ``NORMAL`` a power cut loses acknowledged commits) and write
+transactions that begin IMMEDIATE (begun deferred, two readers that turn writers lose updates or fail).
+PostgreSQL: a writer holds one advisory lock for its transaction, so that a write means the same on both:
+nobody else writes between what it reads and what it stores.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlmodel import Session
+
+from digest.errors import StorageError
+from digest.storage import upgrading
+from digest.storage.faults import explain
+
+__all__ = ["Database"]
+
+# The key of the advisory lock that writers hold on PostgreSQL; any number that nobody else uses.
+WRITE_LOCK = 0x70617065
+CONNECT_TIMEOUT_S = 10
+
+# What each kind of transaction begins with. ``foreign_keys`` can only be changed outside of one, and has to
+# be off in migrations: rebuilding a table on SQLite drops it, which would delete what refers to it.
+SQLITE_BEGIN = {
+    "read": ("PRAGMA query_only=ON", "PRAGMA foreign_keys=ON", "BEGIN"),
+    "write": ("PRAGMA query_only=OFF", "PRAGMA foreign_keys=ON", "BEGIN IMMEDIATE"),
+    "migrate": ("PRAGMA query_only=OFF", "PRAGMA foreign_keys=OFF", "BEGIN IMMEDIATE"),
+}
+
+
+class Database:
+    """Opens sessions on one database and keeps its schema current. Knows no tables.
+
+    ``url`` is ``sqlite:////absolute/path`` or ``postgresql://user@host/name``. ``busy_timeout_s`` is how
+    long a writer waits for another. Raises ``StorageError`` for an address that is none; connecting
+    happens later.
+    """
+
+    def __init__(self, url: str, *, busy_timeout_s: float = 30.0) -> None:
+        self.url = _parse_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self.url, busy_timeout_s)
+        reading: dict[str, Any] = {"mode": "read"}
+        writing: dict[str, Any] = {"mode": "write"}
+        if not self.is_sqlite:
+            reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            # Each statement sees what was committed before it, so also what came before the lock was free.
+            writing |= {"isolation_level": "READ COMMITTED"}
+        self._reader = self._engine.execution_options(**reading)
+        self._writer = self._engine.execution_options(**writing)
+
+    @property
+    def place(self) -> str:
+        """The database in words that may be shown: a path, or an address without its password."""
+        if self.is_sqlite and self.url.database:
+            return self.url.database
+        return self.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and cannot change it.
+
+        Raises ``StorageError`` where the database cannot be read.
+        """
+        with self._border(reading=True), Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that is alone in writing; committed at the end, wholly undone by any exception.
+
+        Waits for another writer up to the busy timeout. Raises ``StorageError`` where the database cannot
+        be written. Keep it short, and do nothing slow inside.
+        """
+        with self._border(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now, not at the first statement
+            yield session
+
+    def upgrade(self) -> bool:
+        """Bring the schema up to date; ``True`` if anything was applied.
+
+        Safe when two processes do it at once: one waits and finds it done. Raises
+        ``DatabaseTooNewError`` before touching anything where the database is from a newer version, and
+        ``StorageError`` where it belongs to another program or cannot be written.
+        """
+        if self.is_sqlite:
+            folder = Path(self.url.database or "").parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        with self._border():
+            with self._reader.connect() as connection:
+                upgrading.check(connection, self.place)
+            if self.is_sqlite:
+                with self._engine.connect() as connection:
+                    upgrading.ensure_wal(connection)
+            with self._engine.connect().execution_options(mode="migrate") as connection, connection.begin():
+                return upgrading.upgrade(connection, self.place)
+
+    def is_current(self) -> bool:
+        """Whether the schema is the one this version works with. Creates nothing."""
+        if self.is_sqlite and not Path(self.url.database or "").exists():
+            return False
+        with self._border(reading=True), self._reader.connect() as connection:
+            return upgrading.current_revision(connection) == upgrading.head_revision()
+
+    def close(self) -> None:
+        """Close every pooled connection. The database opens again when it is next used."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _border(self, *, reading: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            fault = explain(error, self.place, reading=reading)
+            if fault is None:
+                raise
+            raise fault from error
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # The text may hold a password, so it is not repeated.
+        raise StorageError(
+            "the database address is none; use one such as postgresql://user@host/name"
+        ) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise StorageError(f"the database has to be SQLite or PostgreSQL, not {url.drivername}")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StorageError("the database has to be a file, such as sqlite:////home/me/digest.db")
+    return url
+
+
+def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
+    # isolation_level None: the driver begins nothing by itself, so that every BEGIN is ours.
+    arguments = {"timeout": busy_timeout_s, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _: Any) -> None:
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        for statement in SQLITE_BEGIN.get(connection.get_execution_options().get("mode", ""), ()):
+            connection.exec_driver_sql(statement)
+
+    return engine
+
+
+def _postgres_engine(url: URL, busy_timeout_s: float) -> Engine:
+    given = url.query.get("options", ())
+    options = [
+        *([given] if isinstance(given, str) else given),
+        f"-c lock_timeout={busy_timeout_s * 1000:.0f}",
+    ]
+    arguments = {"options": " ".join(options), "connect_timeout": CONNECT_TIMEOUT_S}
+    try:
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError as error:
+        raise StorageError("PostgreSQL needs its driver: pip install 'paper-digest[postgres]'") from error
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("mode") in ("write", "migrate"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
+    return engine

@@ -1,0 +1,194 @@
+"""Readers: who they are, when they are served, what they care about and what they said."""
+
+import secrets
+from datetime import date, datetime
+
+from sqlmodel import Session, col, select
+
+from digest.errors import UsageError
+from digest.models import (
+    Feedback,
+    Interest,
+    Issue,
+    StoredRecommendation,
+    Subscriber,
+    Subscription,
+)
+from digest.storage.profiles import load_profiles
+from digest.types import FeedbackKind, SubscriberStatus
+
+__all__ = [
+    "add_feedback",
+    "add_interest",
+    "add_subscriber",
+    "add_subscription",
+    "delete_interest",
+    "delete_subscriber",
+    "get_subscriber",
+    "list_active",
+    "list_interests",
+    "list_subscribers",
+    "list_subscriptions",
+    "load_profiles",
+    "recommended_interest",
+    "set_status",
+]
+
+TOKEN_BYTES = 32
+# Saying one of these takes the other back.
+OPPOSITE = {
+    FeedbackKind.MORE.value: FeedbackKind.LESS.value,
+    FeedbackKind.LESS.value: FeedbackKind.MORE.value,
+}
+
+
+def add_subscriber(s: Session, *, email: str | None, status: str, now: datetime) -> Subscriber:
+    """A new subscriber with a secret name for the private feeds; ``email`` ``None``: by feed only.
+
+    Raises ``UsageError`` where the address is there already, however it is spelt.
+    """
+    if email is not None and get_subscriber(s, email) is not None:
+        raise UsageError(f"{email} is a subscriber already")
+    subscriber = Subscriber(
+        email=email.strip() if email is not None else None,
+        email_key=_key(email) if email is not None else None,
+        status=str(status),
+        feed_token=secrets.token_urlsafe(TOKEN_BYTES),
+        created_at=now,
+        confirmed_at=now if status == SubscriberStatus.ACTIVE else None,
+    )
+    s.add(subscriber)
+    s.flush()
+    return subscriber
+
+
+def get_subscriber(s: Session, email: str) -> Subscriber | None:
+    """The subscriber with that address, upper and lower case aside."""
+    return s.exec(select(Subscriber).where(Subscriber.email_key == _key(email))).first()
+
+
+def _key(email: str) -> str:
+    return email.strip().casefold()
+
+
+def list_subscribers(s: Session) -> list[Subscriber]:
+    """All subscribers, in the order they came."""
+    return list(s.exec(select(Subscriber).order_by(col(Subscriber.id))))
+
+
+def set_status(
+    s: Session,
+    subscriber: Subscriber,
+    status: str,
+    *,
+    paused_until: date | None = None,
+    now: datetime,
+) -> None:
+    """Change where a subscriber stands; ``paused_until`` is the first day that is served again.
+
+    Becoming active for the first time is what confirms an address.
+    """
+    stored = s.get(Subscriber, subscriber.id)
+    # The caller's object may be from an earlier transaction; it tells the new status too.
+    for row in (stored, subscriber):
+        if row is not None:
+            row.status = str(status)
+            row.paused_until = paused_until
+            if status == SubscriberStatus.ACTIVE and row.confirmed_at is None:
+                row.confirmed_at = now
+    s.flush()
+
+
+def delete_subscriber(s: Session, subscriber: Subscriber) -> None:
+    """Delete a subscriber and all that is stored about them: interests, feedback, issues, deliveries."""
+    stored = s.get(Subscriber, subscriber.id)
+    if stored is not None:
+        s.delete(stored)
+        s.flush()
+
+
+def add_subscription(s: Session, subscription: Subscription) -> Subscription:
+    """Store when and how a subscriber is served."""
+    s.add(subscription)
+    s.flush()
+    return subscription
+
+
+def list_subscriptions(s: Session, subscriber_id: int) -> list[Subscription]:
+    """A subscriber's subscriptions, oldest first."""
+    query = select(Subscription).where(Subscription.subscriber_id == subscriber_id)
+    return list(s.exec(query.order_by(col(Subscription.id))))
+
+
+def list_active(s: Session, today_utc: date) -> list[tuple[Subscriber, Subscription]]:
+    """Everyone who is served, with each subscription: active, or paused until today or earlier."""
+    paused = col(Subscriber.status) == SubscriberStatus.PAUSED.value
+    query = (
+        select(Subscriber, Subscription)
+        .join(Subscription, col(Subscription.subscriber_id) == col(Subscriber.id))
+        .where(
+            (col(Subscriber.status) == SubscriberStatus.ACTIVE.value)
+            | (paused & (col(Subscriber.paused_until) <= today_utc))
+        )
+        .order_by(col(Subscription.id))
+    )
+    return [(subscriber, subscription) for subscriber, subscription in s.exec(query)]
+
+
+def add_interest(s: Session, interest: Interest) -> Interest:
+    """Store an interest, new or changed."""
+    s.add(interest)
+    s.flush()
+    return interest
+
+
+def list_interests(s: Session, subscriber_id: int) -> list[Interest]:
+    """A subscriber's interests, oldest first."""
+    query = select(Interest).where(Interest.subscriber_id == subscriber_id)
+    return list(s.exec(query.order_by(col(Interest.id))))
+
+
+def delete_interest(s: Session, subscriber_id: int, name: str) -> bool:
+    """Delete the interest of that name; ``False`` where there is none."""
+    query = select(Interest).where(Interest.subscriber_id == subscriber_id, Interest.name == name)
+    interest = s.exec(query).first()
+    if interest is None:
+        return False
+    s.delete(interest)
+    s.flush()
+    return True
+
+
+def add_feedback(s: Session, feedback: Feedback) -> None:
+    """Store what a reader said of a paper. Said again it counts once; more and less replace one another."""
+    kind = str(feedback.kind)
+    said = select(Feedback).where(
+        Feedback.subscriber_id == feedback.subscriber_id,
+        Feedback.paper_id == feedback.paper_id,
+        col(Feedback.kind).in_([kind, OPPOSITE.get(kind, kind)]),
+    )
+    row = s.exec(said).first()
+    if row is None:
+        s.add(feedback)
+    else:
+        row.kind = kind
+        row.interest_id = feedback.interest_id
+        row.created_at = feedback.created_at
+        s.add(row)
+    s.flush()
+
+
+def recommended_interest(s: Session, subscriber_id: int, paper_id: int) -> int | None:
+    """The interest that a paper was last recommended to a reader for, if that interest still is."""
+    query = (
+        select(StoredRecommendation.interest_id)
+        .join(Issue, col(Issue.id) == col(StoredRecommendation.issue_id))
+        .join(Subscription, col(Subscription.id) == col(Issue.subscription_id))
+        .where(
+            Subscription.subscriber_id == subscriber_id,
+            StoredRecommendation.paper_id == paper_id,
+            col(StoredRecommendation.interest_id).is_not(None),
+        )
+        .order_by(col(Issue.local_date).desc(), col(Issue.id).desc())
+    )
+    return s.exec(query.limit(1)).first()
