@@ -1,0 +1,269 @@
+"""The one Jinja environment, and how dates, numbers and lines are written.
+
+Templates are ours and never editable: text from outside is always a value, never template source.
+Autoescape is on for every template whatever its file is called, and cannot be turned off inside one.
+A template under ``mail/`` gets its styles inlined when it is loaded, so that rendering costs nothing more;
+one under ``feed/`` loses its classes. Both look into ``shared/`` too.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+
+import jinja2
+from jinja2 import nodes
+
+from digest.text import safe_url
+
+__all__ = [
+    "compact_number",
+    "environment",
+    "legal",
+    "long_date",
+    "number",
+    "one_line",
+    "render_template",
+    "safe_link",
+    "short_date",
+    "sparkline",
+    "templates_folder",
+    "wrap",
+]
+
+STYLESHEET = "mail.css"
+AT_RULES = "/* at-rules */"
+FILTERS = frozenset({"join"})
+
+# What XML 1.0 cannot hold (lone surrogates, most of C0, U+FFFE, U+FFFF), and C1 controls, which HTML forbids.
+_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_MAILTO = re.compile(r"mailto:[!#-;=?-\[\]_a-z~]{1,2000}")
+_CLASS = re.compile(r'\sclass="([^"]*)"')
+_CLASS_NAMES = re.compile(r"[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*")
+_STYLED = re.compile(r'<p class="([^"]*)" style="([^"]*)">')
+_HEAD = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+# In English whatever the machine's locale is, as strftime would not be.
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_BARS = "▁▂▃▅▇"  # ▄ and █ sit lower than the others in several system fonts
+
+
+# --- the environment -------------------------------------------------------------------------------
+
+
+class _Environment(jinja2.Environment):
+    """Refuses to make a template from text: what is not a file of ours is no template."""
+
+    def from_string(self, *_args: object, **_values: object) -> jinja2.Template:
+        raise TypeError("templates are files of this program, never text")
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads one folder's templates, else the shared ones, and lets ``rewrite`` treat their classes."""
+
+    def __init__(self, folder: Path, shared: Path, rewrite: Callable[[str], str]) -> None:
+        super().__init__([folder, shared], encoding="utf-8")
+        self._rewrite = rewrite
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, is_current = super().get_source(environment, template)
+        if environment.autoescape is not True:
+            raise RuntimeError(f"autoescape is off for {template}")
+        if environment.parse(source).find(nodes.ScopedEvalContextModifier) is not None:
+            raise RuntimeError(f"{template} turns autoescape off")
+        return self._rewrite(source), path, is_current
+
+
+def templates_folder() -> Path:
+    """Where the templates are: inside the package (installed), else beside it (a checkout)."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "templates", package.parent / "templates"):
+        if folder.is_dir():
+            return folder
+    raise RuntimeError(f"no templates: neither {package / 'templates'} nor {package.parent / 'templates'}")
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The environment that all templates are loaded from; made once.
+
+    Undefined names raise. There are no globals, and of Jinja's filters only those in ``FILTERS``:
+    above all no ``safe``.
+    """
+    folder = templates_folder()
+    shared = folder / "shared"
+    styles = _Styles((folder / "mail" / STYLESHEET).read_text(encoding="utf-8"))
+    loader = jinja2.PrefixLoader(
+        {
+            "mail": _Loader(folder / "mail", shared, styles.inline),
+            "feed": _Loader(folder / "feed", shared, lambda source: _CLASS.sub("", source)),
+        }
+    )
+    made = _Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    made.globals.clear()
+    made.filters = {name: made.filters[name] for name in FILTERS}
+    made.filters |= {
+        "date": long_date,
+        "number": number,
+        "sparkline": sparkline,
+        "wrap72": lambda text: "\n".join(wrap(text)),
+    }
+    return made
+
+
+def render_template(name: str, **values: object) -> str:
+    """The template's text with ``values``, without characters that HTML or XML forbid."""
+    return legal(environment().get_template(name).render(values))
+
+
+class _Styles:
+    """A stylesheet of plain class rules and at-rules, put into templates as ``style`` attributes.
+
+    css-inline works on whole documents and would move Jinja's tags about, so it is asked once for each set
+    of classes. Classes stay only where an at-rule (dark mode) needs them.
+    """
+
+    def __init__(self, stylesheet: str) -> None:
+        self._stylesheet = stylesheet
+        self._at_rules, _ = self._computed([])
+        self._kept = frozenset(re.findall(r"\.([a-z][a-z0-9-]*)", self._at_rules))
+
+    def inline(self, source: str) -> str:
+        """``source`` with a style for each class; raises ``ValueError`` for a class that is computed."""
+        wanted = sorted(set(_CLASS.findall(source)))
+        for classes in wanted:
+            if not _CLASS_NAMES.fullmatch(classes):
+                raise ValueError(f"class={classes!r} cannot be inlined: write plain names")
+        _, styles = self._computed(wanted)
+
+        def attributes(match: re.Match[str]) -> str:
+            names = [name for name in match[1].split() if name in self._kept]
+            kept = f' class="{" ".join(names)}"' if names else ""
+            return f'{kept} style="{styles[match[1]]}"' if match[1] in styles else kept
+
+        return _CLASS.sub(attributes, source).replace(AT_RULES, self._at_rules)
+
+    def _computed(self, wanted: Sequence[str]) -> tuple[str, dict[str, str]]:
+        import css_inline  # here, because only the first mail of a process needs it
+
+        body = "".join(f'<p class="{classes}"></p>' for classes in wanted)
+        inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False, minify_css=True)
+        page = inliner.inline(
+            f"<html><head><style>{self._stylesheet}</style></head><body>{body}</body></html>"
+        )
+        head = _HEAD.search(page)
+        return (head[1].strip() if head else ""), dict(_STYLED.findall(page))
+
+
+# --- text ------------------------------------------------------------------------------------------
+
+
+def legal(text: str) -> str:
+    """``text`` without the characters that XML 1.0 or HTML forbid; the last net, parsers cleaned before."""
+    return _ILLEGAL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line: legal characters, single spaces."""
+    return " ".join(legal(text.replace("\x85", " ")).split())
+
+
+def safe_link(url: str | None) -> str | None:
+    """``url`` if it is a plain http(s) or mailto address fit for an attribute, else ``None``."""
+    return url if url and _MAILTO.fullmatch(url) else safe_url(url)
+
+
+@lru_cache(maxsize=4096)  # the same papers go to many readers
+def wrap(text: str, width: int = 72, indent: str = "") -> tuple[str, ...]:
+    """``text`` in lines of at most ``width`` columns, each after ``indent``, without trailing blanks.
+
+    Wide characters (Chinese, Japanese, Korean, emoji) take two columns and may be broken between;
+    a word that is longer than a line is cut.
+    """
+    lines: list[str] = []
+    line, used, room = "", 0, max(2, width - len(indent))
+    for piece, size, spaced in _pieces(text, room):
+        gap = 1 if spaced and line else 0
+        if line and used + gap + size > room:
+            lines.append(indent + line)
+            line, used, gap = "", 0, 0
+        line += " " * gap + piece
+        used += gap + size
+    return (*lines, indent + line) if line else tuple(lines)
+
+
+def _columns(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _pieces(text: str, room: int) -> Iterator[tuple[str, int, bool]]:
+    """What a line is made of: (text, columns, whether a blank goes before it)."""
+    for word in one_line(text).split(" "):
+        if word.isascii():
+            for start in range(0, len(word), room):
+                part = word[start : start + room]
+                yield part, len(part), start == 0
+            continue
+        piece, size, spaced = "", 0, True
+        for character in word:
+            columns = _columns(character)
+            # Closing punctuation does not begin a line.
+            breaks = columns == 2 and unicodedata.category(character) not in ("Pe", "Pf", "Po")
+            if piece and (breaks or size + columns > room):
+                yield piece, size, spaced
+                piece, size, spaced = "", 0, False
+            piece += character
+            size += columns
+        yield piece, size, spaced
+
+
+# --- dates and numbers -----------------------------------------------------------------------------
+
+
+def long_date(day: date) -> str:
+    """``Monday, 16 March 2026``."""
+    return f"{_WEEKDAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def short_date(day: date, *, beside: date | None = None) -> str:
+    """``16 Mar``, with the year where it is not that of ``beside``."""
+    year = f" {day.year}" if beside is not None and beside.year != day.year else ""
+    return f"{day.day} {_MONTHS[day.month - 1][:3]}{year}"
+
+
+def number(value: int) -> str:
+    """``12,345``."""
+    return f"{value:,}"
+
+
+def compact_number(value: int) -> str:
+    """``12.3k`` from a thousand on."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{value // (size // 10) / 10:.1f}".removesuffix(".0") + unit
+    return str(value)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A line of bars from the lowest to the highest of ``values``; empty where nothing moved."""
+    low, high = min(values, default=0), max(values, default=0)
+    if low == high:
+        return ""
+    scale = (len(_BARS) - 1) / (high - low)
+    return "".join(_BARS[round((value - low) * scale)] for value in values)
