@@ -1,0 +1,184 @@
+"""Which local date is due for a subscription, and when that date begins to be due and ends.
+
+Pure: (rule, dates already served, now) in, a date out; whoever ticks asks again. Clock changes are
+handled here and nowhere else: an hour that does not exist becomes the first instant after the gap, an
+hour that comes twice is its first occurrence, and a date that a zone skipped (Apia, 2011-12-30) is due
+never. It does not know whether the subscriber is active, nor whether there is anything to say.
+"""
+
+import difflib
+import zoneinfo
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+
+from digest.errors import UsageError
+from digest.types import Cadence
+
+__all__ = [
+    "SubscriptionRule",
+    "check_zone",
+    "due_at",
+    "due_date",
+    "end_of_day",
+    "exists",
+    "is_on",
+    "local_date",
+    "next_due",
+]
+
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+# A weekly subscription whose day was skipped waits two weeks; one more week is room to spare.
+_HORIZON_DAYS = 22
+# Arithmetic with zone offsets must not leave what ``datetime`` can hold.
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+# These depend on the machine or carry leap seconds; a reader's zone must mean the same everywhere.
+_NOT_FOR_READERS = ("posix/", "right/", "posixrules", "localtime", "Factory")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRule:
+    """When one subscription is served: cadence, local hour (0 to 23) and IANA zone.
+
+    ``weekday`` counts from Monday = 0 and matters for a weekly cadence only. ``created_at`` is aware;
+    no date before its local date is ever due.
+    """
+
+    cadence: Cadence
+    weekday: int
+    hour: int
+    zone: str
+    created_at: datetime
+
+
+def check_zone(name: str) -> str:
+    """Return ``name`` if it is an IANA time zone; raises ``UsageError`` with a near name if not."""
+    try:
+        if not name.startswith(_NOT_FOR_READERS):
+            _zone(name)
+            return name
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        pass  # not a zone; OSError where the name is a folder such as "America"
+    by_folded = {known.casefold(): known for known in zoneinfo.available_timezones()}
+    near = difflib.get_close_matches(name.replace(" ", "_").casefold(), by_folded, n=1)
+    hint = f"did you mean {by_folded[near[0]]}?" if near else "names look like Europe/Berlin."
+    raise UsageError(f"Unknown time zone {name[:60]!r}; {hint}")
+
+
+def local_date(now: datetime, zone: str) -> date:
+    """The date that an aware instant falls on in ``zone``. Raises ``UsageError`` for years out of reach."""
+    _check_year(now)
+    return now.astimezone(_zone(zone)).date()
+
+
+def end_of_day(day: date, zone: str) -> datetime:
+    """The last whole second, in UTC, at which the date in ``zone`` is not after ``day``.
+
+    That is 23:59:59, its second occurrence where the clock is set back at midnight, and the second
+    before the gap where 23:59:59 does not exist. For a skipped date it is the end of the date before.
+    Raises ``UsageError`` for years out of reach.
+    """
+    _check_year(day)
+    return _end_of_day(day, zone)
+
+
+def exists(day: date, zone: str) -> bool:
+    """Whether ``zone`` had (or will have) this date at all."""
+    return local_date(end_of_day(day, zone), zone) == day
+
+
+def is_on(rule: SubscriptionRule, day: date) -> bool:
+    """Whether the cadence includes ``day``; says nothing on whether the date exists."""
+    if rule.cadence is Cadence.WEEKLY:
+        return day.weekday() == rule.weekday
+    return rule.cadence is Cadence.DAILY or day.weekday() < 5
+
+
+def due_at(rule: SubscriptionRule, day: date) -> datetime | None:
+    """The UTC instant from which the issue of ``day`` is due; ``None`` where it never is.
+
+    Never: the cadence does not include the day, or the zone skipped it. The hour is its first
+    occurrence, or the first instant after the gap that swallowed it, be that on the next date.
+    """
+    if not is_on(rule, day) or not exists(day, rule.zone):
+        return None
+    return _first_at(day, rule.hour, rule.zone)
+
+
+def due_date(rule: SubscriptionRule, now: datetime, served: Collection[date], window_h: int) -> date | None:
+    """The one local date whose issue is to be made now, or ``None``.
+
+    It is the latest date with ``due_at <= now < due_at + window_h``, unless that one is among
+    ``served``: then nothing is due, because an older issue must not follow a newer one. Dates before
+    the subscription was made are never due.
+    """
+    today = local_date(now, rule.zone)
+    first = local_date(rule.created_at, rule.zone)
+    window = timedelta(hours=window_h)
+    # Two days more than the window: a due hour may fall on the next date, and a date may be skipped.
+    for back in range(window_h // 24 + 3):
+        day = today - back * _DAY
+        if day < first:
+            return None
+        begins = due_at(rule, day)
+        if begins is not None and begins <= now:
+            return day if now < begins + window and day not in served else None
+    return None
+
+
+def next_due(rule: SubscriptionRule, now: datetime) -> tuple[date, datetime]:
+    """The first date that becomes due after ``now``, and the UTC instant it does."""
+    start = max(local_date(now, rule.zone), local_date(rule.created_at, rule.zone))
+    for ahead in range(_HORIZON_DAYS):
+        day = start + ahead * _DAY
+        begins = due_at(rule, day)
+        if begins is not None and begins > now:
+            return day, begins
+    raise AssertionError("a cadence has a day within three weeks")
+
+
+def _check_year(day: date) -> None:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise UsageError(f"The year {day.year} is out of reach; dates go from {_FIRST_YEAR} to {_LAST_YEAR}.")
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> zoneinfo.ZoneInfo:
+    return zoneinfo.ZoneInfo(name)
+
+
+@lru_cache(maxsize=4096)
+def _end_of_day(day: date, zone: str) -> datetime:
+    last = datetime.combine(day, time(23, 59, 59, fold=1), _zone(zone))
+    return last.astimezone(UTC) if _is_real(last) else _gap_end(last) - _SECOND
+
+
+@lru_cache(maxsize=4096)
+def _first_at(day: date, hour: int, zone: str) -> datetime:
+    wanted = datetime.combine(day, time(hour), _zone(zone))
+    return wanted.astimezone(UTC) if _is_real(wanted) else _gap_end(wanted)
+
+
+def _is_real(local: datetime) -> bool:
+    """Whether a clock in that zone ever showed this: the way to UTC and back returns it."""
+    there_and_back = local.astimezone(UTC).astimezone(local.tzinfo)
+    return there_and_back.replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+def _gap_end(local: datetime) -> datetime:
+    """The first UTC second after the gap that ``local`` lies in.
+
+    In a gap ``fold=1`` reads the time with the offset after it, which is an instant before the change,
+    and ``fold=0`` one after it (PEP 495); between them the clock jumps past ``local`` once.
+    """
+    before = local.replace(fold=1).astimezone(UTC)
+    after = local.replace(fold=0).astimezone(UTC)
+    while after - before > _SECOND:
+        middle = before + (after - before) // (2 * _SECOND) * _SECOND
+        if middle.astimezone(local.tzinfo).replace(tzinfo=None) > local.replace(tzinfo=None):
+            after = middle
+        else:
+            before = middle
+    return after

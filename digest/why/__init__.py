@@ -1,0 +1,30 @@
+"""Why a digest came or did not, and what was looked at for it, in sentences a reader can act on.
+
+Pure: what the pipeline collected in, words out. Knows neither tables nor clocks.
+"""
+
+from digest.why.coverage import notice_text, summarise_coverage
+from digest.why.explain import empty_reason, explain
+from digest.why.facts import (
+    Cause,
+    DeliveryFacts,
+    Explanation,
+    IssueFacts,
+    RunFacts,
+    SourceCheck,
+    WhyFacts,
+)
+
+__all__ = [
+    "Cause",
+    "DeliveryFacts",
+    "Explanation",
+    "IssueFacts",
+    "RunFacts",
+    "SourceCheck",
+    "WhyFacts",
+    "empty_reason",
+    "explain",
+    "notice_text",
+    "summarise_coverage",
+]

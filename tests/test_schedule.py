@@ -1,0 +1,362 @@
+"""Every local date that exists and that the cadence includes is due exactly once, whatever clocks do."""
+
+import random
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.errors import UsageError
+from digest.schedule import (
+    SubscriptionRule,
+    check_zone,
+    due_at,
+    due_date,
+    end_of_day,
+    exists,
+    is_on,
+    local_date,
+    next_due,
+)
+from digest.types import Cadence
+
+# Zones with changes that have broken schedulers, each with a day some months before its change.
+TROUBLE = {
+    "Africa/Cairo": "2023-01-01",  # gap at midnight, summer time came back
+    "Africa/Casablanca": "2025-01-01",  # back for Ramadan
+    "Africa/El_Aaiun": "2026-01-01",
+    "Africa/Juba": "2020-10-01",
+    "Africa/Khartoum": "2017-06-01",
+    "Africa/Monrovia": "1971-09-01",  # offset of odd seconds
+    "Africa/Sao_Tome": "2018-09-01",
+    "Africa/Tripoli": "2012-09-01",
+    "America/Anchorage": "1967-01-01",
+    "America/Argentina/San_Luis": "2009-01-01",
+    "America/Asuncion": "2024-06-01",  # summer time for good
+    "America/Bogota": "1992-01-01",
+    "America/Cancun": "2014-10-01",
+    "America/Caracas": "2015-10-01",  # half an hour
+    "America/Godthab": "2023-01-01",
+    "America/Havana": "2024-01-01",  # fold at 01:00 to midnight
+    "America/Juneau": "1867-05-01",  # a date twice
+    "America/Metlakatla": "2018-06-01",
+    "America/Montevideo": "2014-09-01",
+    "America/New_York": "2006-06-01",
+    "America/Nuuk": "2024-01-01",  # gap from 23:00 to midnight
+    "America/Port-au-Prince": "2015-09-01",
+    "America/Punta_Arenas": "2016-06-01",
+    "America/Santiago": "2022-06-01",
+    "America/Sao_Paulo": "2018-06-01",  # gap at midnight
+    "America/Scoresbysund": "2023-09-01",
+    "America/St_Johns": "2006-06-01",  # changes at 00:01
+    "America/Whitehorse": "2019-12-01",
+    "Antarctica/Casey": "2018-02-01",
+    "Antarctica/Macquarie": "2010-01-01",
+    "Antarctica/Troll": "2025-01-01",  # two hours
+    "Antarctica/Vostok": "2023-06-01",
+    "Asia/Almaty": "2023-09-01",
+    "Asia/Amman": "2022-01-01",
+    "Asia/Beirut": "2022-09-01",
+    "Asia/Colombo": "2005-10-01",
+    "Asia/Damascus": "2022-01-01",
+    "Asia/Dhaka": "2009-01-01",
+    "Asia/Famagusta": "2016-06-01",
+    "Asia/Gaza": "2024-01-01",
+    "Asia/Hovd": "2015-01-01",
+    "Asia/Hong_Kong": "1976-06-01",
+    "Asia/Kathmandu": "1985-09-01",  # a quarter of an hour
+    "Asia/Kolkata": "2025-01-01",
+    "Asia/Manila": "1844-06-01",  # no 31 December
+    "Asia/Pyongyang": "2017-10-01",
+    "Asia/Tehran": "2022-01-01",
+    "Asia/Tokyo": "1950-06-01",
+    "Asia/Vladivostok": "2010-12-01",
+    "Atlantic/Azores": "2025-01-01",
+    "Atlantic/Stanley": "2010-01-01",
+    "Australia/Eucla": "2008-06-01",
+    "Australia/Lord_Howe": "2024-01-01",  # half an hour
+    "Australia/Sydney": "2025-01-01",
+    "Europe/Dublin": "2025-01-01",  # negative summer time
+    "Europe/Istanbul": "2015-09-01",
+    "Europe/London": "1941-01-01",  # double summer time
+    "Europe/Moscow": "2011-01-01",
+    "Europe/Samara": "2010-01-01",
+    "Europe/Volgograd": "2020-06-01",
+    "Indian/Mauritius": "2008-06-01",
+    "Pacific/Apia": "2011-06-01",  # no 30 December
+    "Pacific/Auckland": "2025-01-01",
+    "Pacific/Bougainville": "2014-09-01",
+    "Pacific/Chatham": "2025-01-01",
+    "Pacific/Easter": "2025-01-01",
+    "Pacific/Fakaofo": "2011-06-01",
+    "Pacific/Fiji": "2019-06-01",
+    "Pacific/Kiritimati": "1994-06-01",
+    "Pacific/Kwajalein": "1993-03-01",  # no 21 August
+    "Pacific/Norfolk": "2019-06-01",
+    "Pacific/Tongatapu": "2016-06-01",
+    "UTC": "2025-01-01",
+}
+HOURS = (0, 1, 2, 3, 7, 8, 12, 22, 23)
+
+
+def rule(
+    zone: str = "UTC",
+    *,
+    hour: int = 8,
+    cadence: Cadence = Cadence.DAILY,
+    weekday: int = 0,
+    created: str = "2020-01-01T00:00+00:00",
+) -> SubscriptionRule:
+    return SubscriptionRule(cadence, weekday, hour, zone, datetime.fromisoformat(created))
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def served_by_ticks(a_rule: SubscriptionRule, days: int, tick: timedelta, window_h: int = 20) -> list[date]:
+    """The dates a tick finds due, in order, from the rule's creation on."""
+    served: list[date] = []
+    seen: set[date] = set()
+    now = a_rule.created_at
+    for _ in range(int(timedelta(days=days) / tick)):
+        day = due_date(a_rule, now, seen, window_h)
+        if day is not None:
+            served.append(day)
+            seen.add(day)
+        now += tick
+    return served
+
+
+def assert_each_date_once(a_rule: SubscriptionRule, days: int, served: list[date]) -> None:
+    """``served`` is every date that a clock in the zone showed and the cadence includes, each once.
+
+    The first and the last date shown may be missing: their window was over, their hour to come.
+    """
+    zone = zoneinfo.ZoneInfo(a_rule.zone)
+    quarters = (a_rule.created_at + timedelta(minutes=15 * n) for n in range(days * 96 + 1))
+    shown = sorted({now.astimezone(zone).date() for now in quarters})
+    inner = [day for day in shown[1:-1] if is_on(a_rule, day)]
+    assert [day for day in served if shown[0] < day < shown[-1]] == inner
+    assert sorted(set(served)) == served
+    assert set(served) <= set(shown)
+
+
+# --- the promise: each date once -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("zone", "start"), TROUBLE.items(), ids=TROUBLE)
+def test_each_existing_date_is_due_exactly_once_in_zones_that_make_trouble(zone: str, start: str) -> None:
+    """An hourly tick over 400 days around a real change serves each date once, in order."""
+    choice = random.Random(zone)
+    cadence = choice.choice([Cadence.DAILY, Cadence.DAILY, Cadence.WEEKDAYS, Cadence.WEEKLY])
+    a_rule = rule(
+        zone,
+        hour=choice.choice(HOURS),
+        cadence=cadence,
+        weekday=choice.randrange(7),
+        created=f"{start}T00:17+00:00",
+    )
+    served = served_by_ticks(a_rule, 400, timedelta(hours=1))
+    assert_each_date_once(a_rule, 400, served)
+    assert len(served) > (50 if cadence is Cadence.WEEKLY else 250)
+
+
+@given(
+    zone=st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})),
+    start=st.datetimes(datetime(1930, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)),
+    hour=st.integers(0, 23),
+    cadence=st.sampled_from(Cadence),
+    weekday=st.integers(0, 6),
+)
+def test_any_zone_at_any_time_serves_each_date_once(
+    zone: str, start: datetime, hour: int, cadence: Cadence, weekday: int
+) -> None:
+    """A five-minute tick over eight days serves what a clock in that zone shows, each once."""
+    a_rule = SubscriptionRule(cadence, weekday, hour, zone, start)
+    served = served_by_ticks(a_rule, 8, timedelta(minutes=5))
+    assert_each_date_once(a_rule, 8, served)
+
+
+@given(st.data())
+def test_ticks_that_jump_back_and_forth_never_serve_a_date_twice(data: st.DataObject) -> None:
+    """A clock that steps, or a machine that slept, changes when, never how often."""
+    a_rule = rule(data.draw(st.sampled_from(sorted(TROUBLE))), created="2025-01-01T00:00+00:00")
+    served: set[date] = set()
+    now = a_rule.created_at
+    for hours in data.draw(st.lists(st.integers(-30, 200), max_size=60)):
+        now = max(a_rule.created_at, now + timedelta(hours=hours))
+        day = due_date(a_rule, now, served, 20)
+        if day is not None:
+            assert day not in served
+            begins = due_at(a_rule, day)
+            assert begins is not None
+            assert begins <= now < begins + timedelta(hours=20)
+            served.add(day)
+
+
+# --- when a date begins to be due ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hour", "expected"),
+    [
+        ("Europe/Berlin", "2026-08-03", 8, "2026-08-03T06:00"),
+        ("Europe/Berlin", "2026-03-29", 2, "2026-03-29T01:00"),  # 02:00 is skipped: 03:00 summer time
+        ("Antarctica/Troll", "2025-03-30", 2, "2025-03-30T01:00"),  # in the midst of two skipped hours
+        ("Europe/Berlin", "2026-10-25", 2, "2026-10-25T00:00"),  # 02:00 twice: the first
+        ("America/Sao_Paulo", "2018-11-04", 0, "2018-11-04T03:00"),  # midnight is skipped: 01:00
+        ("America/Nuuk", "2024-03-30", 23, "2024-03-31T01:00"),  # 23:00 is skipped: midnight, the next date
+        ("Australia/Lord_Howe", "2024-10-06", 2, "2024-10-05T15:30"),  # half an hour: 02:30
+        ("America/St_Johns", "2006-10-29", 0, "2006-10-29T02:30"),  # midnight twice
+        ("Africa/Monrovia", "1972-01-07", 0, "1972-01-07T00:44:30"),  # 44 minutes and 30 seconds
+    ],
+)
+def test_the_hour_is_found_in_gaps_and_folds(zone: str, day: str, hour: int, expected: str) -> None:
+    assert due_at(rule(zone, hour=hour), date.fromisoformat(day)) == utc(expected)
+
+
+def test_a_date_that_the_zone_skipped_is_never_due() -> None:
+    """Samoa had no 30 December 2011; the days around it are due as always."""
+    a_rule = rule("Pacific/Apia", created="2011-12-01T00:00+00:00")
+    assert not exists(date(2011, 12, 30), "Pacific/Apia")
+    assert due_at(a_rule, date(2011, 12, 30)) is None
+    served = served_by_ticks(a_rule, 31, timedelta(hours=1))
+    assert date(2011, 12, 29) in served
+    assert date(2011, 12, 30) not in served
+    assert date(2011, 12, 31) in served
+
+
+def test_a_weekly_issue_on_a_skipped_friday_waits_for_the_next_friday() -> None:
+    a_rule = rule("Pacific/Apia", cadence=Cadence.WEEKLY, weekday=4, created="2011-12-01T00:00+00:00")
+    day, begins = next_due(a_rule, utc("2011-12-24T00:00"))
+    assert day == date(2012, 1, 6)
+    assert begins == utc("2012-01-05T18:00")
+
+
+def test_cadence_decides_the_days() -> None:
+    week = [date(2026, 8, 3) + timedelta(days=n) for n in range(7)]  # from a Monday
+    assert [is_on(rule(), day) for day in week] == [True] * 7
+    assert [is_on(rule(cadence=Cadence.WEEKDAYS), day) for day in week] == [True] * 5 + [False] * 2
+    weekly = rule(cadence=Cadence.WEEKLY, weekday=2)
+    assert [is_on(weekly, day) for day in week] == [False, False, True, False, False, False, False]
+    assert due_at(weekly, week[1]) is None
+
+
+# --- which date is due -----------------------------------------------------------------------------
+
+
+def test_the_window_has_a_first_and_a_last_instant() -> None:
+    a_rule, day = rule(), date(2026, 8, 3)
+    earlier = {date(2026, 8, 2)}
+    assert due_date(a_rule, utc("2026-08-03T07:59:59"), earlier, 20) is None
+    assert due_date(a_rule, utc("2026-08-03T08:00:00"), earlier, 20) == day
+    assert due_date(a_rule, utc("2026-08-04T03:59:59"), earlier, 20) == day
+    assert due_date(a_rule, utc("2026-08-04T04:00:00"), earlier, 20) is None
+    assert due_date(a_rule, utc("2026-08-03T08:00:00"), {day}, 20) is None
+
+
+def test_after_a_long_sleep_only_the_latest_date_is_due() -> None:
+    a_rule = rule()
+    assert due_date(a_rule, utc("2026-08-20T09:00"), {date(2026, 8, 3)}, 20) == date(2026, 8, 20)
+
+
+def test_an_older_issue_never_follows_a_newer_one() -> None:
+    """With a window of three days, yesterday's date stays unserved once today's went out."""
+    a_rule, now = rule(), utc("2026-08-05T09:00")
+    assert due_date(a_rule, now, set(), 72) == date(2026, 8, 5)
+    assert due_date(a_rule, now, {date(2026, 8, 5)}, 72) is None
+
+
+def test_a_wide_window_lets_a_weekly_issue_catch_up() -> None:
+    a_rule = rule(cadence=Cadence.WEEKLY, weekday=0)
+    assert due_date(a_rule, utc("2026-08-05T07:00"), set(), 48) == date(2026, 8, 3)
+    assert due_date(a_rule, utc("2026-08-05T08:00"), set(), 48) is None
+
+
+def test_nothing_is_due_before_the_subscription_was_made() -> None:
+    """Today's issue comes at once to who subscribes after the hour; yesterday's never does."""
+    a_rule = rule(created="2026-08-03T22:00+00:00", hour=23)
+    assert due_date(a_rule, utc("2026-08-03T22:00"), set(), 20) is None
+    late = rule(created="2026-08-03T22:00+00:00", hour=8)
+    assert due_date(late, utc("2026-08-03T22:00"), set(), 20) == date(2026, 8, 3)
+    assert due_date(late, utc("2026-08-01T22:00"), set(), 20) is None  # a clock that was set back
+    assert next_due(late, utc("2026-08-01T22:00")) == (date(2026, 8, 3), utc("2026-08-03T08:00"))
+
+
+def test_next_due_is_after_now_and_on_the_cadence() -> None:
+    weekdays = rule("Europe/Berlin", cadence=Cadence.WEEKDAYS)
+    assert next_due(weekdays, utc("2026-08-07T06:00")) == (date(2026, 8, 10), utc("2026-08-10T06:00"))
+    assert next_due(weekdays, utc("2026-08-07T05:59")) == (date(2026, 8, 7), utc("2026-08-07T06:00"))
+
+
+# --- days ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "expected"),
+    [
+        ("Europe/Berlin", "2026-08-03", "2026-08-03T21:59:59"),
+        ("America/Havana", "2024-11-02", "2024-11-03T03:59:59"),
+        ("America/Sao_Paulo", "2019-02-16", "2019-02-17T02:59:59"),  # 23:59:59 twice: the second
+        ("America/Nuuk", "2024-03-30", "2024-03-31T00:59:59"),  # 23:59:59 is skipped: 22:59:59
+        ("Pacific/Apia", "2011-12-29", "2011-12-30T09:59:59"),
+        ("Pacific/Apia", "2011-12-30", "2011-12-30T09:59:59"),  # no such date: the end of the one before
+        ("Pacific/Apia", "2011-12-31", "2011-12-31T09:59:59"),
+    ],
+)
+def test_the_end_of_a_day_is_its_last_second(zone: str, day: str, expected: str) -> None:
+    assert end_of_day(date.fromisoformat(day), zone) == utc(expected)
+
+
+@given(
+    zone=st.sampled_from(sorted(TROUBLE)),
+    day=st.dates(date(1840, 1, 1), date(2037, 12, 31)),
+)
+def test_the_second_after_the_end_of_a_day_is_a_later_date(zone: str, day: date) -> None:
+    end = end_of_day(day, zone)
+    assert end.tzinfo is UTC
+    assert local_date(end, zone) <= day
+    assert local_date(end + timedelta(seconds=1), zone) > day
+    assert exists(day, zone) == (local_date(end, zone) == day)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_years_out_of_reach_are_one_clear_sentence(year: int) -> None:
+    """``--date 9999-12-31`` is wrong usage, not a crash."""
+    with pytest.raises(UsageError, match="out of reach"):
+        end_of_day(date(year, 12, 31), "America/New_York")
+    with pytest.raises(UsageError, match="out of reach"):
+        local_date(datetime(year, 1, 1, tzinfo=UTC), "America/New_York")
+
+
+# --- zones -----------------------------------------------------------------------------------------
+
+
+def test_every_zone_of_the_database_is_accepted() -> None:
+    names = zoneinfo.available_timezones() - {"localtime", "Factory"}
+    assert len(names) > 400
+    assert all(check_zone(name) == name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("Europe/Berln", "Europe/Berlin"),
+        ("america/new york", "America/New_York"),
+        ("America", "names look like|did you mean"),
+        ("", "names look like"),
+        ("../../etc/passwd", "names look like|did you mean"),
+        ("/etc/localtime", "names look like|did you mean"),
+        ("localtime", "Unknown time zone"),
+        ("zone.tab", "Unknown time zone"),
+        ("Europe/Berlin\0", "Unknown time zone"),
+        ("Europe/\udc80", "Unknown time zone"),
+        ("x" * 5000, "Unknown time zone"),
+    ],
+)
+def test_what_is_no_zone_is_a_usage_error_with_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=hint):
+        check_zone(name)
