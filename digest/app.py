@@ -1,0 +1,235 @@
+"""The only place where objects meet: settings in, working program out."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from digest.config import Settings, SourceSettings, load_settings
+from digest.errors import ConfigError, StorageError, UsageError
+from digest.locks import use_case_lock
+from digest.sources import get_kind
+from digest.storage.database import Database
+
+if TYPE_CHECKING:  # heavy, and needed by few commands
+    from digest.fetcher import Fetcher
+    from digest.mailer import Channel
+    from digest.pipeline.compose import Composer
+    from digest.pipeline.deliver import Deliverer
+    from digest.pipeline.pages import PageStore
+    from digest.pipeline.publish import Publisher
+    from digest.pipeline.refresh import ConfiguredSource
+
+__all__ = ["App", "check_source", "make_app", "prepare_data_dir", "read_settings"]
+
+
+def read_settings() -> Settings:
+    """The settings of this process, sources checked by their kinds. Raises ``ConfigError``."""
+    return load_settings(check_source, _check_smtp_url)
+
+
+def check_source(source: SourceSettings) -> Sequence[str]:
+    """What the kind of a source finds wrong with its table, each fault one sentence."""
+    try:
+        kind = get_kind(source.kind)
+    except UsageError as error:
+        return [str(error)]
+    try:
+        kind.Options.model_validate(source.options)
+    except ValidationError as error:
+        return [_fault(detail["loc"], detail["msg"], kind.Options.model_fields) for detail in error.errors()]
+    return []
+
+
+def _check_smtp_url(url: str) -> Sequence[str]:
+    from digest.mailer import parse_smtp_url
+
+    try:
+        parse_smtp_url(url)
+    except ConfigError as error:
+        return error.faults
+    return []
+
+
+def _fault(where: Sequence[object], what: str, known: object) -> str:
+    name = ".".join(str(part) for part in where)
+    hint = f" (this kind knows {', '.join(known)})" if "Extra" in what and isinstance(known, dict) else ""
+    return f"{name}: {what}{hint}"
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything one command needs, made when it is first asked for.
+
+    ``fixed_now`` replaces the clock. Does not decide anything.
+    """
+
+    settings: Settings
+    database: Database
+    fixed_now: datetime | None = None
+
+    def now(self) -> datetime:
+        """The one clock (aware, UTC)."""
+        return self.fixed_now or datetime.now(UTC)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where everything the program writes lies."""
+        return self.settings.data_dir
+
+    @property
+    def feeds_dir(self) -> Path:
+        """Where published feeds lie."""
+        return self.data_dir / "feeds"
+
+    def lock(self, use_case: str) -> AbstractContextManager[bool]:
+        """The lock of a use case: whoever comes second is told ``False``."""
+        return use_case_lock(self.data_dir, use_case)
+
+    @cached_property
+    def pages(self) -> "PageStore":
+        """Where the bytes of read pages lie."""
+        from digest.pipeline.pages import PageStore
+
+        return PageStore(self.data_dir / "pages")
+
+    def sources(self, name: str | None = None) -> list["ConfiguredSource"]:
+        """The configured sources, or the one of that name (``UsageError`` where there is none)."""
+        from digest.pipeline.refresh import ConfiguredSource
+
+        found = []
+        for source in self.settings.source:
+            kind = get_kind(source.kind)
+            found.append(
+                ConfiguredSource(
+                    name=source.name,
+                    kind=kind,
+                    url=(source.url or kind.default_url).rstrip("/"),
+                    options=kind.Options.model_validate(source.options),
+                    allow_private=source.allow_private,
+                )
+            )
+        if name is None:
+            return found
+        chosen = [source for source in found if source.name == name]
+        if not chosen:
+            names = ", ".join(source.name for source in found)
+            raise UsageError(f"there is no source named {name!r}; there is: {names}")
+        return chosen
+
+    def fetcher(self) -> "Fetcher":
+        """A polite, bounded client; close it by using it as a context manager."""
+        from digest.fetcher import Fetcher, make_user_agent
+
+        return Fetcher(
+            make_user_agent(self.settings.contact),
+            timeout_s=self.settings.timeout_s,
+            max_bytes=self.settings.max_bytes,
+        )
+
+    def channel(self) -> "Channel":
+        """The way mail leaves: SMTP where it is set, else a Maildir in the data directory."""
+        from digest.mailer import MaildirChannel, SmtpChannel, parse_smtp_url
+
+        if self.settings.smtp_url is None:
+            return MaildirChannel(self.data_dir / "outbox")
+        return SmtpChannel(parse_smtp_url(self.settings.smtp_url.get_secret_value()))
+
+    def composer(self) -> "Composer":
+        """The use case that makes issues."""
+        from digest.pipeline.compose import Composer, ComposeRules
+
+        settings = self.settings
+        rules = ComposeRules(
+            window_days=settings.window_days,
+            papers=settings.papers,
+            trend_weight=settings.trend_weight,
+            when_empty=settings.when_empty,
+            silent_days=settings.silent_days,
+            issue_window_h=settings.issue_window_h,
+            mail_domain=settings.sender.rpartition("@")[2],
+        )
+        return Composer(self.database, rules, self.data_dir / "models")
+
+    def deliverer(self) -> "Deliverer":
+        """The use case that sends what was composed."""
+        from digest.pipeline.deliver import Deliverer, Envelope
+
+        settings = self.settings
+        envelope = Envelope(
+            sender=settings.sender,
+            list_name=settings.list_name,
+            unsubscribe_address=settings.unsubscribe_address or settings.sender,
+            base_url=settings.base_url,
+            secret=self.secret_key(),
+        )
+        return Deliverer(self.database, envelope, uncertain=settings.uncertain)
+
+    def publisher(self) -> "Publisher":
+        """The use case that writes feeds."""
+        from digest.pipeline.publish import Publisher
+
+        settings = self.settings
+        return Publisher(
+            database=self.database,
+            composer=self.composer(),
+            folder=self.feeds_dir,
+            base_url=settings.base_url,
+            list_name=settings.list_name,
+            domain=settings.sender.rpartition("@")[2],
+        )
+
+    def secret_key(self) -> bytes:
+        """The key for signed links: as set, else a file of its own, made on first use (mode 0600)."""
+        if self.settings.secret_key is not None:
+            return self.settings.secret_key.get_secret_value().encode()
+        return _secret_file(self.data_dir / "secret.key")
+
+
+def make_app(settings: Settings, *, now: datetime | None = None) -> App:
+    """Put the program together: data directory made, database opened and brought up to date.
+
+    Raises ``StorageError`` where the data directory or the database cannot be used.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
+        ) from error
+    database = Database(settings.effective_database_url)
+    database.upgrade()
+    return App(settings=settings, database=database, fixed_now=now)
+
+
+def prepare_data_dir(settings: Settings) -> None:
+    """Make the data directory, for its owner alone. Raises ``StorageError``."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
+        ) from error
+
+
+def _secret_file(path: Path) -> bytes:
+    import os
+    import secrets
+
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_bytes().strip()
+        if len(key) < 32:
+            raise ConfigError(
+                [f"{path} is too short to be a key: restore it from a backup or delete it"]
+            ) from None
+        return key
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_hex(32).encode() + b"\n")
+    return path.read_bytes().strip()

@@ -1,0 +1,52 @@
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli import papers, readers, reading, sending, setup
+from digest.cli.state import State
+
+
+def make_cli() -> typer.Typer:
+    """All commands under one root. Tracebacks of bugs stay plain: rich ones print local values."""
+    cli = typer.Typer(
+        name="digest",
+        help="Reads the pages where trending papers appear and sends each reader one good digest.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    cli.callback()(_root)
+    for module in (setup, reading, sending, papers, readers):
+        module.register(cli)
+    return cli
+
+
+def _version(value: bool) -> None:
+    if value:
+        from digest import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    now: Annotated[
+        str | None, typer.Option("--now", metavar="ISO8601", help="Use this time instead of the clock.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="The day for the command that follows.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - typer calls its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Reads the pages where trending papers appear and sends each reader one good digest."""
+    context.obj = State(now_text=now, day_text=date)
+    if now:
+        from digest.cli.state import parse_time
+
+        parse_time(now)

@@ -1,0 +1,214 @@
+"""Commands on readers: subscriber, interest, feedback."""
+
+from typing import Annotated, Any
+
+import typer
+
+from digest.cli.state import Json, note, parse_date, print_json, print_lines, state
+from digest.errors import UsageError
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+Words = list[str]
+
+
+def register(cli: typer.Typer) -> None:
+    """Add this module's commands to the tree."""
+    subscriber = typer.Typer(help="Who is served, and when.", no_args_is_help=True)
+    subscriber.command("add")(add_subscriber)
+    subscriber.command("list")(list_subscribers)
+    subscriber.command("show")(show_subscriber)
+    subscriber.command("activate")(activate_subscriber)
+    subscriber.command("pause")(pause_subscriber)
+    subscriber.command("remove")(remove_subscriber)
+    cli.add_typer(subscriber, name="subscriber")
+    interest = typer.Typer(help="What a reader cares about.", no_args_is_help=True)
+    interest.command("add")(add_interest)
+    interest.command("list")(list_interests)
+    interest.command("remove")(remove_interest)
+    cli.add_typer(interest, name="interest")
+    feedback = typer.Typer(help="What a reader says of a paper.", no_args_is_help=True)
+    feedback.command("add")(add_feedback)
+    cli.add_typer(feedback, name="feedback")
+
+
+def add_subscriber(
+    context: typer.Context,
+    email: Email,
+    cadence: Annotated[str, typer.Option("--cadence", help="daily, weekdays or weekly.")] = "daily",
+    weekday: Annotated[str, typer.Option("--weekday", help="For weekly: mon … sun.")] = "mon",
+    hour: Annotated[int | None, typer.Option("--hour", help="0 to 23, in the reader's zone.")] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="Area/City", help="The reader's zone.")
+    ] = None,
+    active: Annotated[bool, typer.Option("--active", help="Serve at once, without a confirmation.")] = False,
+    feed_only: Annotated[bool, typer.Option("--feed-only", help="No mail, only the private feed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add a reader. Without --active they are unconfirmed and get nothing until activated."""
+    from digest.pipeline.readers import Schedule
+    from digest.pipeline.readers import add_subscriber as add
+
+    here = state(context)
+    schedule = Schedule(
+        cadence=cadence,
+        weekday=weekday,
+        hour=here.settings.hour if hour is None else hour,
+        zone=zone or here.settings.zone,
+    )
+    row = add(here.app.database, email, schedule, active=active, now=here.app.now(), feed_only=feed_only)
+    shown = _show(context, row.email or email)
+    if as_json:
+        print_json(shown)
+    else:
+        hint = "" if active else f"; digest subscriber activate {row.email} when they agreed"
+        print_lines(f"{row.email}: {row.status}{hint}")
+
+
+def list_subscribers(context: typer.Context, as_json: Json = False) -> None:
+    """List all readers."""
+    from digest.pipeline.reports import list_subscribers as report
+
+    rows = report(state(context).app.database)
+    if as_json:
+        print_json(rows)
+    else:
+        print_lines(*(f"{row['email'] or '(feed only)'}: {row['status']}" for row in rows))
+
+
+def show_subscriber(context: typer.Context, email: Email, as_json: Json = False) -> None:
+    """Show one reader: schedule, interests, private feeds."""
+    shown = _show(context, email)
+    if as_json:
+        print_json(shown)
+        return
+    print_lines(f"{shown['email']}: {shown['status']}")
+    for row in shown["subscriptions"]:
+        day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
+        print_lines(f"  {row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}")
+    for row in shown["interests"]:
+        parts = {name: value for name, value in row.items() if name != "name" and value}
+        print_lines(
+            f"  {row['name']}: " + "; ".join(f"{name} {', '.join(value)}" for name, value in parts.items())
+        )
+    print_lines(*(f"  {kind}: {where}" for kind, where in shown["feeds"].items()))
+
+
+def _show(context: typer.Context, email: str) -> dict[str, Any]:
+    from digest.pipeline.readers import get_subscriber
+    from digest.pipeline.readers import show_subscriber as show
+
+    app = state(context).app
+    with app.database.read() as session:
+        found = get_subscriber(session, email)
+        return show(session, found, base_url=app.settings.base_url, feeds_dir=app.feeds_dir)
+
+
+def activate_subscriber(context: typer.Context, email: Email) -> None:
+    """Serve a reader who was unconfirmed or paused."""
+    from digest.pipeline.readers import activate_subscriber as activate
+
+    app = state(context).app
+    row = activate(app.database, email, now=app.now())
+    print_lines(f"{row.email}: {row.status}")
+
+
+def pause_subscriber(
+    context: typer.Context,
+    email: Email,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="The first day to serve again.")
+    ] = None,
+) -> None:
+    """Send nothing, until a day or until activated again."""
+    from digest.pipeline.readers import pause_subscriber as pause
+
+    app = state(context).app
+    row = pause(app.database, email, until=parse_date(until) if until else None, now=app.now())
+    print_lines(f"{row.email}: {row.status}" + (f" until {until}" if until else ""))
+
+
+def remove_subscriber(context: typer.Context, email: Email) -> None:
+    """Delete a reader and everything stored about them."""
+    from digest.pipeline.readers import remove_subscriber as remove
+
+    app = state(context).app
+    remove(app.database, email, app.feeds_dir)
+    print_lines(f"{email}: removed")
+
+
+def add_interest(
+    context: typer.Context,
+    email: Email,
+    name: Annotated[str, typer.Option("--name", help="What to call it.")],
+    keyword: Annotated[Words | None, typer.Option("--keyword", help="A word or phrase.")] = None,
+    must: Annotated[Words | None, typer.Option("--must", help="One of these must be in the paper.")] = None,
+    not_keyword: Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a paper out.")] = None,
+    author: Annotated[Words | None, typer.Option("--author", help="An author to follow.")] = None,
+    category: Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")] = None,
+    example: Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Add an interest, or add to the one of that name. Options may be repeated."""
+    from digest.pipeline.readers import InterestWords
+    from digest.pipeline.readers import add_interest as add
+
+    app = state(context).app
+    words = InterestWords(
+        keywords=tuple(keyword or ()),
+        must_keywords=tuple(must or ()),
+        not_keywords=tuple(not_keyword or ()),
+        authors=tuple(author or ()),
+        categories=tuple(category or ()),
+        examples=tuple(example or ()),
+    )
+    row, unmatched = add(app.database, email, name, words, now=app.now())
+    for text in unmatched:
+        note(f"digest: {text!r} matches no stored paper yet; its words count, and the paper once it is read")
+    if as_json:
+        print_json({"name": row.name, "unmatched": unmatched})
+    else:
+        print_lines(f"{email}: {row.name}")
+
+
+def list_interests(context: typer.Context, email: Email, as_json: Json = False) -> None:
+    """List a reader's interests."""
+    rows = _show(context, email)["interests"]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        parts = {name: value for name, value in row.items() if name != "name" and value}
+        print_lines(
+            f"{row['name']}: " + "; ".join(f"{name} {', '.join(value)}" for name, value in parts.items())
+        )
+
+
+def remove_interest(
+    context: typer.Context,
+    email: Email,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The interest.")] = None,
+    name_option: Annotated[str | None, typer.Option("--name", help="The interest.")] = None,
+) -> None:
+    """Delete one of a reader's interests."""
+    from digest.pipeline.readers import remove_interest as remove
+
+    chosen = name or name_option
+    if chosen is None:
+        raise UsageError("say which interest to remove (digest interest list EMAIL)")
+    remove(state(context).app.database, email, chosen)
+    print_lines(f"{email}: {chosen} removed")
+
+
+def add_feedback(
+    context: typer.Context,
+    email: Email,
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="Id, arXiv id, DOI or exact title.")],
+    kind: Annotated[str, typer.Argument(metavar="more|less|saved|seen", help="What they say of it.")],
+    interest: Annotated[str | None, typer.Option("--interest", help="The interest it speaks for.")] = None,
+) -> None:
+    """Record what a reader says of a paper."""
+    from digest.pipeline.readers import add_feedback as add
+
+    app = state(context).app
+    row = add(app.database, email, paper, kind, interest=interest, now=app.now())
+    print_lines(f"{email}: {kind}: {row.title}")

@@ -1,0 +1,116 @@
+"""Commands that read: refresh, import, sources."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from digest.cli.state import Date, Json, note, parse_date, print_json, print_lines, progress, state
+from digest.errors import UsageError
+
+MAX_DAYS = 3660
+
+
+def register(cli: typer.Typer) -> None:
+    """Add this module's commands to the tree."""
+    cli.command("refresh")(refresh)
+    cli.command("import")(import_pages)
+    sources = typer.Typer(help="The sites that are read.", no_args_is_help=True)
+    sources.command("list")(list_sources)
+    cli.add_typer(sources, name="sources")
+
+
+def refresh(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only this source.")] = None,
+    date: Date = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="First day to read.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="Last day to read.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the sources and file what is new."""
+    from digest.runs import run_refresh
+
+    here = state(context)
+    moment = here.moment(date)
+    days = days_asked(moment.day, since, until, moment.today_in("UTC"))
+    with progress("Reading") as say:
+        result = run_refresh(here.app, moment, name=source, days=days, progress=say)
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        print_lines(*result.lines())
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def days_asked(day: date | None, since: str | None, until: str | None, today: date) -> list[date] | None:
+    """The days a person asked for, or ``None`` for the usual ones."""
+    if since is None:
+        if until is not None:
+            raise UsageError("--until needs --since")
+        return [day] if day else None
+    if day is not None:
+        raise UsageError("use either --date or --since, not both")
+    first, last = parse_date(since), parse_date(until) if until else today
+    if first > last:
+        raise UsageError(f"--since {first} is after {'--until ' if until else 'today, '}{last}")
+    if (last - first).days >= MAX_DAYS:
+        raise UsageError(f"{first} to {last} is more than {MAX_DAYS} days; ask for less at a time")
+    return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+
+
+def import_pages(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Saved pages: HTML, text or JSON.")],
+    date: Date = None,
+    as_json: Json = False,
+) -> None:
+    """File the papers of saved pages."""
+    from digest.pipeline.imports import import_files
+
+    here = state(context)
+    moment = here.moment(date)
+    today = here.app.now().astimezone().date() if here.fixed_now is None else here.app.now().date()
+    with progress("Reading"):
+        result = import_files(
+            here.app.database, here.app.pages, files, day=moment.day, today=today, now=moment.observed_at()
+        )
+    if as_json:
+        print_json(result.as_dict())
+    else:
+        print_lines(
+            f"{result.pages} pages, {result.entries} entries: {result.new} new, {result.modified} modified, "
+            f"{result.unchanged} unchanged; {result.papers} papers stored"
+        )
+        for error in result.errors:
+            note(f"digest: {error['error']}")
+    if result.errors:
+        raise typer.Exit(1)
+
+
+def list_sources(context: typer.Context, as_json: Json = False) -> None:
+    """Show each source and how it is doing."""
+    from digest.pipeline.reports import source_report
+
+    app = state(context).app
+    rows = source_report(app.database, app.sources())
+    if as_json:
+        print_json(rows)
+    else:
+        print_lines(*(_source_line(row) for row in rows))
+
+
+def _source_line(row: dict[str, Any]) -> str:
+    health = (
+        "not read yet"
+        if row["last_checked_at"] is None
+        else f"{row['last_verdict']}, {row['last_checked_at']}"
+    )
+    failures = f", {row['failures_in_row']} failures in a row" if row["failures_in_row"] else ""
+    return f"{row['name']} ({row['kind']}) {row['url']}: {health}{failures}"

@@ -1,0 +1,109 @@
+"""Commands that make and send: compose, deliver, run, preview, why, feeds."""
+
+from typing import Annotated
+
+import typer
+
+from digest.cli.state import Date, Json, print_json, print_lines, progress, state
+from digest.errors import UsageError
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+FORMATS = ("html", "text", "eml", "json")
+
+
+def register(cli: typer.Typer) -> None:
+    """Add this module's commands to the tree."""
+    cli.command("compose")(compose)
+    cli.command("deliver")(deliver)
+    cli.command("run")(run)
+    cli.command("preview")(preview)
+    cli.command("why")(why)
+    feeds = typer.Typer(help="The feeds that are published.", no_args_is_help=True)
+    feeds.command("write")(write_feeds)
+    cli.add_typer(feeds, name="feeds")
+
+
+def compose(context: typer.Context, date: Date = None, as_json: Json = False) -> None:
+    """Compose the issues that are due, and publish the feeds."""
+    from digest.runs import run_compose
+
+    here = state(context)
+    with progress("Composing") as say:
+        result = run_compose(here.app, here.moment(date), progress=say)
+    print_json(result.as_dict()) if as_json else print_lines(*result.lines())
+
+
+def deliver(context: typer.Context, date: Date = None, as_json: Json = False) -> None:
+    """Send what was composed and is not sent yet."""
+    from digest.runs import run_deliver
+
+    here = state(context)
+    with progress("Sending") as say:
+        result = run_deliver(here.app, here.moment(date), progress=say)
+    print_json(result.as_dict()) if as_json else print_lines(*result.lines())
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+def run(context: typer.Context, date: Date = None, as_json: Json = False) -> None:
+    """Refresh, compose and deliver: the line for cron."""
+    from digest.runs import run_all
+
+    here = state(context)
+    with progress("Running") as say:
+        steps, ok = run_all(here.app, here.moment(date), progress=say)
+    if as_json:
+        print_json(steps)
+    else:
+        read = steps["refresh"].get("sources", [])
+        print_lines(
+            f"refresh: {sum(row['new'] for row in read)} new papers from {len(read)} pages",
+            *(
+                f"{name}: {', '.join(f'{v} {k}' for k, v in steps[name].items())}"
+                for name in ("compose", "deliver")
+            ),
+        )
+    if not ok:
+        raise typer.Exit(1)
+
+
+def preview(
+    context: typer.Context,
+    email: Email,
+    date: Date = None,
+    form: Annotated[str, typer.Option("--format", help="html, text, eml or json.")] = "text",
+) -> None:
+    """Show a reader's issue: as it was sent, or as it would be now. Stores nothing."""
+    from digest.pipeline.preview import preview_as
+
+    if form not in FORMATS:
+        raise UsageError(f"{form!r} is no format; use one of {', '.join(FORMATS)}")
+    here = state(context)
+    shown = preview_as(here.app.composer(), here.app.deliverer(), email, here.moment(date), form)
+    if isinstance(shown, bytes):
+        import sys
+
+        sys.stdout.buffer.write(shown)
+    elif isinstance(shown, str):
+        print_lines(shown)
+    else:
+        print_json(shown)
+
+
+def why(context: typer.Context, email: Email, date: Date = None, as_json: Json = False) -> None:
+    """Say in one sentence why a reader's digest came, or did not."""
+    from digest.pipeline.explain import explain_day
+
+    here = state(context)
+    answer = explain_day(here.app.composer(), email, here.moment(date))
+    print_json(answer) if as_json else print_lines(str(answer["sentence"]))
+
+
+def write_feeds(context: typer.Context, as_json: Json = False) -> None:
+    """Write the trending feed and every reader's private feeds."""
+    here = state(context)
+    counts = here.app.publisher().write(here.moment())
+    if as_json:
+        print_json(counts)
+    else:
+        print_lines(f"{counts['written']} written, {counts['unchanged']} unchanged, in {here.app.feeds_dir}")

@@ -1,0 +1,119 @@
+"""What all commands share: the clock, the settings, the program, and how results are printed."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from digest.errors import UsageError
+
+if TYPE_CHECKING:
+    from digest.app import App
+    from digest.config import Settings
+    from digest.pipeline.moment import Moment
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
+Date = Annotated[
+    str | None,
+    typer.Option("--date", metavar="YYYY-MM-DD", help="The day; alone, it is the end of that day."),
+]
+
+
+@dataclass
+class State:
+    """One command's surroundings; made by the root command, passed on by typer."""
+
+    now_text: str | None = None
+    day_text: str | None = None
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """The settings; ``ConfigError`` with every fault."""
+        from digest.app import read_settings
+
+        return read_settings()
+
+    @cached_property
+    def app(self) -> "App":
+        """The program, its database up to date."""
+        from digest.app import make_app
+        from digest.logs import set_up_logging
+
+        set_up_logging(self.settings.log_level)
+        return make_app(self.settings, now=self.fixed_now)
+
+    @property
+    def fixed_now(self) -> datetime | None:
+        """The clock as a person set it, or ``None``."""
+        text = self.now_text or os.environ.get("DIGEST_NOW")
+        return parse_time(text) if text else None
+
+    def moment(self, day: str | None = None) -> "Moment":
+        """When this command happens: the clock, and the day it was asked for."""
+        from digest.pipeline.moment import Moment
+
+        text = day or self.day_text
+        return Moment(self.app.now(), parse_date(text) if text else None, pinned=self.fixed_now is not None)
+
+
+def state(context: typer.Context) -> State:
+    """The surroundings that the root command made."""
+    found = context.find_object(State)
+    return found if found is not None else State()
+
+
+def parse_date(text: str) -> date:
+    """A day as YYYY-MM-DD; ``UsageError`` for anything else."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date; use YYYY-MM-DD") from error
+
+
+def parse_time(text: str) -> datetime:
+    """A time in ISO 8601; without a zone it is UTC. ``UsageError`` for anything else."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; use ISO 8601 such as 2026-01-12T08:00:00Z") from error
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout; only ASCII, so that no terminal or pipe can choke on it."""
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+
+
+def print_lines(*lines: str) -> None:
+    """Plain lines on stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def note(text: str) -> None:
+    """A remark on stderr."""
+    sys.stderr.write(f"{text}\n")
+
+
+def in_words(counts: Mapping[str, Any]) -> str:
+    """Counts as "3 sent, 1 refused", zeros left out."""
+    return ", ".join(f"{value} {name}" for name, value in counts.items() if value) or "nothing to do"
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Any]:
+    """A line on stderr that says what is going on; silent where nobody watches."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(label) as status:
+        yield lambda text: status.update(f"{label}: {text}")

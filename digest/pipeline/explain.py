@@ -1,0 +1,110 @@
+"""Why a reader's digest came or did not: the facts gathered for one reader and date."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from digest.models import Delivery, Issue, Run, Subscriber, Subscription
+from digest.pipeline.compose import MAIL, Composer, rule_of
+from digest.pipeline.coverage import load_checks
+from digest.pipeline.moment import Moment
+from digest.pipeline.readers import get_subscriber
+from digest.schedule import due_at, is_on, next_due
+from digest.storage import deliveries as delivery_rows
+from digest.storage import issues as issue_rows
+from digest.storage import runs as run_rows
+from digest.storage import subscribers as subscriber_rows
+from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus
+from digest.why import DeliveryFacts, IssueFacts, RunFacts, WhyFacts, explain
+
+__all__ = ["explain_day"]
+
+
+def explain_day(composer: Composer, email: str, moment: Moment) -> dict[str, Any]:
+    """The one cause, as ``{"date", "cause", "sentence"}``. Raises ``UsageError`` for an unknown reader."""
+    with composer.database.read() as session:
+        subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        subscription = subscriber_rows.list_subscriptions(session, subscriber.id)[0]
+        day = moment.today_in(subscription.zone)
+        facts = _facts(session, composer, subscriber, subscription, day, moment)
+    found = explain(facts)
+    return {"date": day.isoformat(), "cause": found.code.value, "sentence": found.sentence}
+
+
+def _facts(
+    session: Session,
+    composer: Composer,
+    subscriber: Subscriber,
+    subscription: Subscription,
+    day: date,
+    moment: Moment,
+) -> WhyFacts:
+    assert subscription.id is not None  # noqa: S101 - stored rows have ids
+    # A day gone by is asked about from now, so that what happened to it since is known.
+    now = moment.now if moment.pinned else max(moment.now, moment.now_in(subscription.zone))
+    rule = rule_of(subscription, now)
+    due = due_at(rule, day)
+    window_h = composer.rules.issue_window_h
+    issue = issue_rows.get_issue(session, subscription.id, day)
+    return WhyFacts(
+        local_date=day,
+        zone=subscription.zone,
+        now=now,
+        email=subscriber.email or "",
+        status=SubscriberStatus(subscriber.status),
+        paused_until=subscriber.paused_until,
+        created_at=subscription.created_at,
+        cadence=Cadence(subscription.cadence),
+        weekday=subscription.weekday,
+        is_on=is_on(rule, day),
+        due_at=due,
+        next_due_at=next_due(rule, now)[1],
+        window_h=window_h,
+        issue=_issue(session, issue),
+        delivery=_delivery(session, issue),
+        composes=_composes(session, due, min(now, due + timedelta(hours=window_h))) if due else (),
+        last_refresh=_run(run_rows.last_run(session, "refresh")),
+        last_compose=_run(run_rows.last_run(session, "compose")),
+        last_deliver=_run(run_rows.last_run(session, "deliver")),
+        checks=load_checks(session, day, now, composer.rules.window_days),
+    )
+
+
+def _issue(session: Session, issue: Issue | None) -> IssueFacts | None:
+    if issue is None or issue.id is None:
+        return None
+    return IssueFacts(
+        status=IssueStatus(issue.status),
+        composed_at=issue.composed_at,
+        papers=len(issue_rows.list_recommendations(session, issue.id)),
+        expires_at=issue.expires_at,
+        reason=issue.reason,
+    )
+
+
+def _delivery(session: Session, issue: Issue | None) -> DeliveryFacts | None:
+    row: Delivery | None = None
+    if issue is not None and issue.id is not None:
+        row = delivery_rows.get_delivery(session, issue.id, MAIL)
+    if row is None:
+        return None
+    return DeliveryFacts(
+        status=DeliveryStatus(row.status),
+        recipient=row.recipient,
+        sending_at=row.sending_at,
+        sent_at=row.sent_at,
+        retry_at=row.retry_at,
+        reply=row.reply,
+        reason=row.reason,
+    )
+
+
+def _composes(session: Session, first: datetime, last: datetime) -> tuple[RunFacts, ...]:
+    rows = run_rows.list_runs(session, "compose", first=first, last=last)
+    return tuple(RunFacts(row.use_case, row.started_at, row.ok) for row in rows)
+
+
+def _run(row: Run | None) -> RunFacts | None:
+    return None if row is None else RunFacts(row.use_case, row.started_at, row.ok)

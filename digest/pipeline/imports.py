@@ -1,0 +1,114 @@
+"""Import: pages that people saved, filed like pages that were fetched."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+from digest.errors import DigestError, ParseError, UsageError
+from digest.models import Source
+from digest.pipeline.pages import PageStore
+from digest.pipeline.refresh import CheckRow, file_page, without_days
+from digest.sources.saved import parse_saved
+from digest.storage import papers as paper_rows
+from digest.storage import sources as source_rows
+from digest.storage.database import Database
+from digest.types import Page
+
+__all__ = ["ImportResult", "import_files"]
+
+SOURCE = "saved"
+MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What an import did, over all files."""
+
+    pages: int = 0
+    entries: int = 0
+    new: int = 0
+    modified: int = 0
+    unchanged: int = 0
+    papers: int = 0
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, row: CheckRow) -> None:
+        """Count one filed page."""
+        self.pages += 1
+        self.entries += row.entries
+        self.new += row.new
+        self.modified += row.modified
+        self.unchanged += row.unchanged
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON-ready."""
+        return asdict(self)
+
+
+def import_files(
+    database: Database,
+    store: PageStore,
+    files: Sequence[Path],
+    *,
+    day: date | None,
+    today: date,
+    now: datetime,
+) -> ImportResult:
+    """File the entries of saved pages; a file that cannot be read is told and the others go on.
+
+    ``day`` is the day the entries belong to; else the page's own date, else ``today``.
+    """
+    with database.write() as session:
+        source = source_rows.ensure_source(session, SOURCE, SOURCE, "", now)
+    result = ImportResult()
+    for file in files:
+        try:
+            result.add(_import_file(database, store, source, file, day=day, today=today, now=now))
+        except DigestError as error:
+            result.errors.append({"file": str(file), "error": str(error)})
+    with database.read() as session:
+        result.papers = paper_rows.count_papers(session)
+    return result
+
+
+def _import_file(
+    database: Database,
+    store: PageStore,
+    source: Source,
+    file: Path,
+    *,
+    day: date | None,
+    today: date,
+    now: datetime,
+) -> CheckRow:
+    body = _read(file)
+    page = parse_saved(body, today=today, name=file.name)
+    if not page.entries:
+        raise ParseError(f"{file.name} is a page, but lists no papers")
+    assert source.id is not None  # noqa: S101 - stored rows have ids
+    listed_on = day or page.page_date or today
+    kept = store.keep(Page(url=f"saved:{file.name}", status=200, body=body, fetched_at=now), source.id)
+    kept.day = listed_on
+    with database.write() as session:
+        # A day that a person gives wins over what the entries say of themselves.
+        row, _ = file_page(
+            session,
+            source,
+            without_days(page) if day else page,
+            day=listed_on,
+            now=now,
+            own_days=day is None,
+        )
+        kept.verdict = row.verdict.value
+        source_rows.add_page(session, kept)
+    return row
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{file} is larger than {MAX_BYTES // 2**20} MiB; that is no page")
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error

@@ -1,0 +1,73 @@
+"""Keeps the bytes that were read, so that a mended parser can read them again."""
+
+import gzip
+import hashlib
+import os
+import tempfile
+import zlib
+from datetime import datetime
+from pathlib import Path
+
+from digest.errors import StorageError
+from digest.models import StoredPage
+from digest.types import Page
+
+
+class PageStore:
+    """A folder of gzip files named by the content they hold. Does not know what is in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, page: Page, source_id: int) -> StoredPage:
+        """Write the body durably (once per content) and return the row that describes it.
+
+        Raises ``StorageError`` where the folder cannot be written.
+        """
+        digest = hashlib.sha256(page.body).hexdigest()
+        path = f"{digest[:2]}/{digest}.gz"
+        try:
+            _write_once(self.folder / path, page.body)
+        except OSError as error:
+            raise StorageError(f"the page cannot be kept in {self.folder}: {error.strerror}") from error
+        return StoredPage(
+            source_id=source_id,
+            url=page.url,
+            fetched_at=page.fetched_at,
+            status=page.status,
+            content_type=page.content_type[:200],
+            etag=page.etag,
+            last_modified=page.last_modified,
+            sha256=digest,
+            size=len(page.body),
+            path=path,
+        )
+
+    def load(self, row: StoredPage) -> bytes | None:
+        """The bytes of a kept page, or ``None`` where the file is gone or damaged."""
+        try:
+            body = gzip.decompress((self.folder / row.path).read_bytes())
+        except (OSError, EOFError, zlib.error):
+            return None
+        return body if hashlib.sha256(body).hexdigest() == row.sha256 else None
+
+    def prune(self, before: datetime) -> int:
+        """Delete files not written since ``before``; return how many."""
+        old = [path for path in self.folder.glob("*/*.gz") if path.stat().st_mtime < before.timestamp()]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+
+def _write_once(target: Path, body: bytes) -> None:
+    if target.exists():
+        os.utime(target)  # still in use: pruning goes by this time
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # mtime=0: the same content gives the same bytes.
+    packed = gzip.compress(body, compresslevel=6, mtime=0)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        file.write(packed)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(target)

@@ -1,0 +1,84 @@
+"""Preview: a reader's issue as it was frozen, or as it would be now. Stores nothing."""
+
+from typing import Any
+
+from digest.message import make_message_id
+from digest.models import Issue, Subscriber, Subscription
+from digest.pipeline.compose import Composer, Draft
+from digest.pipeline.deliver import Deliverer
+from digest.pipeline.moment import Moment
+from digest.pipeline.readers import get_subscriber
+from digest.render import render_html, render_text
+from digest.storage import issues as issue_rows
+from digest.storage import subscribers as subscriber_rows
+from digest.types import IssueView, Section
+
+__all__ = ["preview_as"]
+
+
+def preview_as(
+    composer: Composer, deliverer: Deliverer, email: str, moment: Moment, form: str
+) -> str | bytes | dict[str, Any]:
+    """The issue as ``html`` or ``text`` (str), ``eml`` (bytes) or ``json`` (dict).
+
+    A day that has an issue shows that one, frozen as it was; any other shows what would be composed.
+    Raises ``UsageError`` for an unknown reader.
+    """
+    with composer.database.read() as session:
+        subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        subscription = subscriber_rows.list_subscriptions(session, subscriber.id)[0]
+        assert subscription.id is not None  # noqa: S101
+        day = moment.today_in(subscription.zone)
+        stored = issue_rows.get_issue(session, subscription.id, day)
+        if stored is not None and stored.id is not None:
+            view = issue_rows.load_issue_views(session, [stored.id])[stored.id]
+            ids = [row.paper_id for row in issue_rows.list_recommendations(session, stored.id)]
+            reason = stored.reason
+        else:
+            draft = _draft(composer, subscriber, subscription, moment)
+            view, reason = draft.view(), str(draft.reason or "")
+            ids = [one.paper_id for one in draft.recommendations]
+    if form == "json":
+        return _as_json(view, ids, stored, reason)
+    context = deliverer.context(view, subscriber)
+    if form == "html":
+        return render_html(view, context)
+    if form == "text":
+        return render_text(view, context)
+    message_id = make_message_id(f"preview {subscription.id} {day}", composer.rules.mail_domain)
+    return deliverer.message(view, subscriber, subscriber.email or email, message_id)
+
+
+def _draft(composer: Composer, subscriber: Subscriber, subscription: Subscription, moment: Moment) -> Draft:
+    day, now = moment.today_in(subscription.zone), moment.now_in(subscription.zone)
+    prepared = composer.prepare(day, now, keep_model=False)
+    with composer.database.read() as session:
+        return composer.draft(session, [(subscriber, subscription)], day, now, prepared)[0]
+
+
+def _as_json(view: IssueView, ids: list[int], stored: Issue | None, reason: str | None) -> dict[str, Any]:
+    sections = []
+    for section in Section:
+        papers = [
+            {
+                "id": paper_id,
+                "arxiv_id": item.paper.arxiv_id,
+                "title": item.paper.title,
+                "score": item.score,
+                "interest": item.interest,
+                "reasons": list(item.reasons),
+            }
+            for paper_id, item in zip(ids, view.items, strict=True)
+            if item.section is section
+        ]
+        if papers:
+            sections.append({"name": section.value, "papers": papers})
+    return {
+        "date": view.local_date.isoformat(),
+        "subject": view.subject,
+        "sections": sections,
+        "coverage": view.coverage,
+        "reason": reason.partition(" ")[2] if reason else None,
+        "stored": stored is not None,
+    }

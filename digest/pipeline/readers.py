@@ -1,0 +1,302 @@
+"""Readers: who is served, when, and what they care about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlmodel import Session
+
+from digest.errors import UsageError
+from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
+from digest.schedule import check_zone
+from digest.storage import papers as paper_rows
+from digest.storage import subscribers as subscriber_rows
+from digest.storage.database import Database
+from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
+
+__all__ = [
+    "InterestWords",
+    "Schedule",
+    "activate_subscriber",
+    "add_feedback",
+    "add_interest",
+    "add_subscriber",
+    "check_email",
+    "feed_links",
+    "get_subscriber",
+    "pause_subscriber",
+    "remove_interest",
+    "remove_subscriber",
+    "show_subscriber",
+]
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MAX_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a subscriber is served; ``weekday`` (mon … sun) counts for weekly only."""
+
+    cadence: str = Cadence.DAILY
+    weekday: str = "mon"
+    hour: int = 7
+    zone: str = "UTC"
+
+    def checked(self) -> "Schedule":
+        """The same, or ``UsageError`` for a word, hour or zone that is none."""
+        if self.cadence not in list(Cadence):
+            raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
+        if self.weekday not in WEEKDAYS:
+            raise UsageError(f"{self.weekday!r} is no weekday; use one of {', '.join(WEEKDAYS)}")
+        if not 0 <= self.hour <= 23:
+            raise UsageError(f"{self.hour} is no hour; use 0 to 23")
+        check_zone(self.zone)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class InterestWords:
+    """What a person says an interest is made of. ``examples`` are ids or titles."""
+
+    keywords: tuple[str, ...] = ()
+    must_keywords: tuple[str, ...] = ()
+    not_keywords: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+def check_email(address: str) -> str:
+    """The address as it is written to, or ``UsageError`` with the reason why it is none."""
+    try:
+        valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise UsageError(f"{address!r} is no mail address: {error}") from error
+    if valid.ascii_email is None:
+        raise UsageError(
+            f"{address!r} has letters before the @ that not every mail server takes; use another"
+        )
+    return valid.ascii_email
+
+
+def add_subscriber(
+    database: Database,
+    email: str,
+    schedule: Schedule,
+    *,
+    active: bool,
+    now: datetime,
+    feed_only: bool = False,
+) -> Subscriber:
+    """Store a new subscriber with one subscription.
+
+    Raises ``UsageError`` for a wrong address, a wrong schedule or an address that is there already.
+    """
+    address = check_email(email)
+    schedule = schedule.checked()
+    with database.write() as session:
+        if subscriber_rows.get_subscriber(session, address) is not None:
+            raise UsageError(f"{address} is a subscriber already (digest subscriber show {address})")
+        status = SubscriberStatus.ACTIVE if active else SubscriberStatus.UNCONFIRMED
+        subscriber = subscriber_rows.add_subscriber(session, email=address, status=status, now=now)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        row = Subscription(
+            subscriber_id=subscriber.id,
+            cadence=schedule.cadence,
+            weekday=WEEKDAYS.index(schedule.weekday),
+            hour=schedule.hour,
+            zone=schedule.zone,
+            mail=not feed_only,
+            created_at=now,
+        )
+        subscriber_rows.add_subscription(session, row)
+        return subscriber
+
+
+def get_subscriber(session: Session, email: str) -> Subscriber:
+    """The subscriber of that address; ``UsageError`` where there is none."""
+    subscriber = subscriber_rows.get_subscriber(session, email)
+    if subscriber is None:
+        raise UsageError(f"nobody is subscribed as {email!r} (digest subscriber list)")
+    return subscriber
+
+
+def pause_subscriber(database: Database, email: str, *, until: date | None, now: datetime) -> Subscriber:
+    """Send nothing until that day, or until the subscriber is activated again."""
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        if subscriber.status not in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
+            raise UsageError(f"{email} is {subscriber.status}, so there is nothing to pause")
+        subscriber_rows.set_status(session, subscriber, SubscriberStatus.PAUSED, paused_until=until, now=now)
+        return subscriber
+
+
+def activate_subscriber(database: Database, email: str, *, now: datetime) -> Subscriber:
+    """Serve a subscriber who was unconfirmed or paused."""
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
+        return subscriber
+
+
+def remove_subscriber(database: Database, email: str, feeds_dir: Path) -> None:
+    """Delete a subscriber, all that is stored about them, and their private feeds."""
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        token = subscriber.feed_token
+        subscriber_rows.delete_subscriber(session, subscriber)
+    for kind in ("rss", "atom", "json"):
+        (feeds_dir / f"{token}.{kind}").unlink(missing_ok=True)
+
+
+def feed_links(name: str, *, base_url: str | None, feeds_dir: Path) -> FeedLinks:
+    """Where the feeds of that name are found: on the web where there is one, else as files."""
+
+    def link(kind: str) -> str:
+        return f"{base_url}/feeds/{name}.{kind}" if base_url else (feeds_dir / f"{name}.{kind}").as_uri()
+
+    return FeedLinks(rss=link("rss"), atom=link("atom"), json=link("json"))
+
+
+def show_subscriber(
+    session: Session, subscriber: Subscriber, *, base_url: str | None, feeds_dir: Path
+) -> dict[str, Any]:
+    """All that is known of a subscriber, JSON-ready."""
+    assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+    names = ("keywords", "must_keywords", "not_keywords", "authors", "categories")
+    token = subscriber.feed_token
+    return {
+        "email": subscriber.email,
+        "status": subscriber.status,
+        "paused_until": subscriber.paused_until.isoformat() if subscriber.paused_until else None,
+        "created_at": subscriber.created_at.isoformat(),
+        "subscriptions": [
+            {
+                "cadence": row.cadence,
+                "weekday": WEEKDAYS[row.weekday],
+                "hour": row.hour,
+                "zone": row.zone,
+                "mail": row.mail,
+                "feed": row.feed,
+            }
+            for row in subscriber_rows.list_subscriptions(session, subscriber.id)
+        ],
+        "interests": [
+            {"name": row.name}
+            | {name: getattr(row, name) for name in names}
+            | {"examples": [example["title"] for example in row.examples]}
+            for row in subscriber_rows.list_interests(session, subscriber.id)
+        ],
+        "feeds": {
+            kind: f"{base_url}/feeds/{token}.{kind}" if base_url else str(feeds_dir / f"{token}.{kind}")
+            for kind in ("rss", "atom", "json")
+        },
+    }
+
+
+def add_interest(
+    database: Database, email: str, name: str, words: InterestWords, *, now: datetime
+) -> tuple[Interest, list[str]]:
+    """Add an interest, or add to the one of that name.
+
+    Returns it with the examples that match no stored paper: an id counts as soon as its paper is
+    read, a title counts by its words. Raises ``UsageError`` for an interest made of nothing.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise UsageError("an interest needs a name (--name)")
+    if not any((words.keywords, words.must_keywords, words.authors, words.categories, words.examples)):
+        raise UsageError("an interest needs at least one keyword, author, category or example")
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        rows = {row.name: row for row in subscriber_rows.list_interests(session, subscriber.id)}
+        row = rows.get(name) or Interest(subscriber_id=subscriber.id, name=name, created_at=now)
+        for field in ("keywords", "must_keywords", "not_keywords", "authors", "categories"):
+            setattr(row, field, _union(getattr(row, field), getattr(words, field)))
+        examples, unmatched = _find_examples(session, words.examples)
+        row.examples = row.examples + [example for example in examples if example not in row.examples]
+        subscriber_rows.add_interest(session, row)
+        return row, unmatched
+
+
+def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
+    cleaned = (" ".join(word.split())[:MAX_WORDS] for word in more)
+    return list(dict.fromkeys([*have, *(word for word in cleaned if word)]))
+
+
+def _find_examples(session: Session, texts: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    examples: list[dict[str, Any]] = []
+    unmatched = []
+    for text in texts:
+        paper = paper_rows.find_paper(session, text)
+        if paper is None:
+            unmatched.append(text)
+            examples.append({"paper_id": None, "title": text, "abstract": ""})
+        else:
+            examples.append({"paper_id": paper.id, "title": paper.title, "abstract": paper.abstract})
+    return examples, unmatched
+
+
+def resolve_examples(database: Database) -> int:
+    """Match examples given by id before their paper was read; return how many were found."""
+    found = 0
+    with database.write() as session:
+        for subscriber in subscriber_rows.list_subscribers(session):
+            assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+            for row in subscriber_rows.list_interests(session, subscriber.id):
+                texts = [example["title"] for example in row.examples if example["paper_id"] is None]
+                again, unmatched = _find_examples(session, texts)
+                if len(unmatched) == len(texts):
+                    continue
+                found += len(texts) - len(unmatched)
+                known = [example for example in row.examples if example["paper_id"] is not None]
+                row.examples = known + again
+                subscriber_rows.add_interest(session, row)
+    return found
+
+
+def remove_interest(database: Database, email: str, name: str) -> None:
+    """Delete an interest; ``UsageError`` where there is none of that name."""
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        if not subscriber_rows.delete_interest(session, subscriber.id, name):
+            names = ", ".join(row.name for row in subscriber_rows.list_interests(session, subscriber.id))
+            raise UsageError(f"{email} has no interest named {name!r}; there is: {names or 'none'}")
+
+
+def add_feedback(
+    database: Database, email: str, paper: str, kind: str, *, interest: str | None, now: datetime
+) -> Paper:
+    """Record what a subscriber says of a paper (id, arXiv id, DOI or exact title)."""
+    if kind not in list(FeedbackKind):
+        raise UsageError(f"{kind!r} is no feedback; use one of {', '.join(FeedbackKind)}")
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        row = paper_rows.find_paper(session, paper)
+        if row is None:
+            raise UsageError(f"no stored paper is {paper!r} (digest papers search WORDS)")
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        assert row.id is not None  # noqa: S101
+        interests = {one.name: one.id for one in subscriber_rows.list_interests(session, subscriber.id)}
+        if interest is not None and interest not in interests:
+            raise UsageError(f"{email} has no interest named {interest!r}")
+        said = Feedback(
+            subscriber_id=subscriber.id,
+            paper_id=row.id,
+            kind=kind,
+            interest_id=interests[interest] if interest else _interest_of(session, subscriber.id, row.id),
+            created_at=now,
+        )
+        subscriber_rows.add_feedback(session, said)
+        return row
+
+
+def _interest_of(session: Session, subscriber_id: int, paper_id: int) -> int | None:
+    """The interest that the paper was recommended for, if it was."""
+    return subscriber_rows.recommended_interest(session, subscriber_id, paper_id)

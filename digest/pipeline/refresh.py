@@ -1,0 +1,275 @@
+"""Refresh: fetch what the sources show, file it, and record what each page proved."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from digest.diff import diff
+from digest.errors import FetchError, SourceError
+from digest.models import Check, Source, StoredPage
+from digest.pipeline.pages import PageStore
+from digest.sources import SourceKind
+from digest.storage import papers as paper_rows
+from digest.storage import sources as source_rows
+from digest.storage.database import Database
+from digest.types import Change, ChangeKind, Entry, Page, PageRequest, ParsedPage, Verdict
+from digest.verdict import judge
+
+__all__ = ["CheckRow", "ConfiguredSource", "Fetch", "Refresher", "file_page", "without_days"]
+
+MAX_PAGES = 40
+# A host that gave no answer twice in a row is left alone for the rest of the run.
+MAX_UNREACHABLE = 2
+# What a page of such a verdict lists is not filed: it is not what was asked for.
+NOT_FILED = (Verdict.STALE, Verdict.BROKEN, Verdict.BLOCKED)
+
+
+class Fetch(Protocol):
+    """The part of the fetcher that a refresh needs."""
+
+    def get(
+        self,
+        request: PageRequest,
+        *,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        allow_private: bool = False,
+    ) -> Page:
+        """Make one request; raises ``FetchError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredSource:
+    """A source as the settings name it, its options already checked by its kind."""
+
+    name: str
+    kind: SourceKind
+    url: str
+    options: BaseModel
+    allow_private: bool = False
+
+    @property
+    def lookback_days(self) -> int:
+        """How many days are read again on each refresh, today included."""
+        return int(getattr(self.options, "lookback_days", 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One row of a refresh: a source, a day, and what was found."""
+
+    name: str
+    date: date
+    verdict: Verdict
+    entries: int = 0
+    declared: int | None = None
+    new: int = 0
+    modified: int = 0
+    unchanged: int = 0
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "date": self.date.isoformat(), "verdict": self.verdict.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything one way of reading a source's day brought; ``error`` where it broke off."""
+
+    page: ParsedPage | None
+    kept: tuple[StoredPage, ...] = ()
+    error: SourceError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refresher:
+    """Reads sources day by day. Does not decide which paper an entry is, or what a page is worth."""
+
+    database: Database
+    fetch: Fetch
+    pages: PageStore
+
+    def refresh(
+        self,
+        sources: Sequence[ConfiguredSource],
+        days: Sequence[date] | None,
+        *,
+        today: date,
+        now: datetime,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[CheckRow]:
+        """Yield one row per source and day, each filed before it is yielded.
+
+        ``days`` are the days asked for; ``None`` means today and what the source looks back on.
+        """
+        for source in sources:
+            with self.database.write() as session:
+                row = source_rows.ensure_source(session, source.name, source.kind.kind, source.url, now)
+            unreachable = 0
+            for day in days or _lookback(today, source.lookback_days):
+                progress(f"{source.kind.label}, {day:%a} {day.day} {day:%b}")
+                if unreachable >= MAX_UNREACHABLE:
+                    error: SourceError = FetchError("not tried: the days before did not answer either")
+                    reading = Reading(None, error=error)
+                else:
+                    reading = self._read(source, row, day)
+                result = self._file(row, reading, day, now)
+                unreachable = unreachable + 1 if result.verdict is Verdict.UNREACHABLE else 0
+                yield result
+
+    def _read(self, source: ConfiguredSource, row: Source, day: date) -> Reading:
+        """The first way that gives a page; where none does, all their errors in one."""
+        failures: list[tuple[str, SourceError]] = []
+        for way, request in source.kind.day_requests(source.url, source.options, day):
+            reading = self._read_way(source, row, request)
+            if reading.page is not None:
+                return reading
+            assert reading.error is not None  # noqa: S101 - a reading without a page carries its error
+            failures.append((way, reading.error))
+        first = failures[0][1]
+        if len(failures) > 1:
+            words = "; ".join(f"{way}: {error}" for way, error in failures)
+            verdict = getattr(first, "verdict", Verdict.UNREACHABLE)
+            first = FetchError(words, verdict=verdict)
+        return Reading(None, error=first)
+
+    def _read_way(self, source: ConfiguredSource, row: Source, request: PageRequest) -> Reading:
+        """Follow one list through its pages until one brings nothing new."""
+        pages: list[ParsedPage] = []
+        kept: list[StoredPage] = []
+        seen: set[object] = set()
+        waiting = [request]
+        while waiting and len(pages) < MAX_PAGES:
+            current = waiting.pop(0)
+            try:
+                page, stored = self._fetch(source, row, current)
+                parsed = source.kind.parse(page.body, current, content_type=page.content_type)
+            except SourceError as error:
+                return Reading(_join(pages), tuple(kept), error) if pages else Reading(None, error=error)
+            kept += [stored] if stored else []
+            fresh = {_key(entry) for entry in parsed.entries} - seen
+            seen |= fresh
+            pages.append(parsed)
+            if fresh:
+                waiting.extend(parsed.next_requests)
+        return Reading(_join(pages), tuple(kept))
+
+    def _fetch(
+        self, source: ConfiguredSource, row: Source, request: PageRequest
+    ) -> tuple[Page, StoredPage | None]:
+        """One conditional GET; an unmodified page is read from where it is kept."""
+        assert row.id is not None  # noqa: S101 - stored rows have ids
+        with self.database.read() as session:
+            last = source_rows.latest_page(session, row.id, request.url)
+        body = self.pages.load(last) if last else None
+        validators = (last.etag, last.last_modified) if last and body is not None else (None, None)
+        page = self.fetch.get(
+            request, etag=validators[0], last_modified=validators[1], allow_private=source.allow_private
+        )
+        if page.not_modified and last is not None and body is not None:
+            return replace(page, body=body, content_type=last.content_type), None
+        stored = self.pages.keep(replace(page, url=request.url), row.id)
+        stored.day = request.day
+        return page, stored
+
+    def _file(self, row: Source, reading: Reading, day: date, now: datetime) -> CheckRow:
+        with self.database.write() as session:
+            result, _ = file_page(session, row, reading.page, day=day, now=now, error=reading.error)
+            for stored in reading.kept:
+                stored.verdict = result.verdict.value
+                source_rows.add_page(session, stored)
+        return result
+
+
+def file_page(
+    session: Session,
+    row: Source,
+    page: ParsedPage | None,
+    *,
+    day: date,
+    now: datetime,
+    error: SourceError | None = None,
+    own_days: bool = False,
+) -> tuple[CheckRow, Sequence[Change]]:
+    """Hold a parsed page against what is stored, file what it lists under ``day``, record the check.
+
+    Runs inside the caller's write transaction, so that a page is filed wholly or not at all.
+    ``own_days``: each entry goes under the day it carries itself (``day`` where it carries none), so
+    the page cannot be stale; for lists that nobody asked a certain day of.
+    """
+    assert row.id is not None  # noqa: S101 - stored rows have ids
+    entries = page.entries if page else ()
+    known = paper_rows.find_known(session, row.id, entries) if entries else []
+    changes = diff(entries, known, listed_on=None if own_days else day, today=day)
+    if page is not None and error is not None:
+        verdict = Verdict.PARTIAL  # the list broke off: what came counts, and that something is missing too
+    else:
+        judged = without_days(page) if page is not None and own_days else page
+        verdict = judge(judged, changes, day=day, error=error, known_day=bool(known))
+    filed = verdict not in NOT_FILED
+    if not filed:
+        changes = []
+    paper_rows.apply_changes(session, row.id, changes, now)
+    counts = {kind: sum(change.kind is kind for change in changes) for kind in ChangeKind}
+    result = CheckRow(
+        name=row.name,
+        date=day,
+        verdict=verdict,
+        entries=len(entries),
+        declared=page.declared if page else None,
+        new=counts[ChangeKind.NEW],
+        modified=counts[ChangeKind.MODIFIED],
+        # An entry that stands on the page twice changes nothing the second time.
+        unchanged=len(entries) - len(changes) + counts[ChangeKind.UNCHANGED] if filed else 0,
+        error=str(error) if error else None,
+    )
+    source_rows.add_check(
+        session,
+        Check(
+            source_id=row.id,
+            day=day,
+            checked_at=now,
+            verdict=verdict.value,
+            entries=result.entries,
+            declared=result.declared,
+            new=result.new,
+            modified=result.modified,
+            unchanged=result.unchanged,
+            error=result.error,
+        ),
+    )
+    return result, changes
+
+
+def without_days(page: ParsedPage) -> ParsedPage:
+    """The same page, its entries silent about the day they belong to."""
+    return replace(page, entries=tuple(replace(entry, listed_on=None) for entry in page.entries))
+
+
+def _lookback(today: date, days: int) -> list[date]:
+    return [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
+
+
+def _key(entry: Entry) -> object:
+    return entry.arxiv_id or entry.doi or entry.source_ref or (entry.title, entry.abstract)
+
+
+def _join(pages: Sequence[ParsedPage]) -> ParsedPage:
+    """Pages of one list as one: each paper once, positions counted through."""
+    unique = {_key(entry): entry for page in reversed(pages) for entry in reversed(page.entries)}
+    order = [key for page in pages for key in map(_key, page.entries)]
+    entries = tuple(
+        replace(unique[key], position=position) for position, key in enumerate(dict.fromkeys(order), start=1)
+    )
+    declared = next((page.declared for page in pages if page.declared is not None), None)
+    return ParsedPage(
+        entries=entries,
+        declared=declared,
+        page_date=pages[0].page_date,
+        skipped=sum(page.skipped for page in pages),
+    )

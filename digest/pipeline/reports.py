@@ -1,0 +1,130 @@
+"""What people ask to see: papers, readers, sources, and how things stand. Reads only."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from digest.errors import UsageError
+from digest.models import Paper, Source
+from digest.pipeline.refresh import ConfiguredSource
+from digest.storage import deliveries as delivery_rows
+from digest.storage import papers as paper_rows
+from digest.storage import runs as run_rows
+from digest.storage import search as search_rows
+from digest.storage import sources as source_rows
+from digest.storage import subscribers as subscriber_rows
+from digest.storage.database import Database
+from digest.text import paper_url, pdf_url
+
+__all__ = ["list_papers", "list_subscribers", "search_papers", "show_paper", "source_report", "status_report"]
+
+USE_CASES = ("refresh", "compose", "deliver")
+
+
+def list_papers(database: Database, *, limit: int, since: date | None) -> list[dict[str, Any]]:
+    """Stored papers, newest first."""
+    with database.read() as session:
+        return _rows(session, paper_rows.list_papers(session, limit=limit, since=since))
+
+
+def search_papers(database: Database, query: str, *, limit: int) -> list[dict[str, Any]]:
+    """Stored papers that match, best first; any text is a query."""
+    with database.read() as session:
+        return _rows(session, search_rows.search_papers(session, query, limit=limit))
+
+
+def show_paper(database: Database, text: str) -> dict[str, Any]:
+    """Everything known of one paper; ``UsageError`` where no paper is that."""
+    with database.read() as session:
+        paper = paper_rows.find_paper(session, text)
+        if paper is None:
+            raise UsageError(f"no stored paper is {text!r} (digest papers search WORDS)")
+        row = _rows(session, [paper])[0]
+        return row | {
+            "abstract": paper.abstract,
+            "summary": paper.summary,
+            "keywords": paper.keywords,
+            "categories": paper.categories,
+            "organisation": paper.organisation,
+            "published_on": paper.published_on.isoformat() if paper.published_on else None,
+            "url": paper_url(paper.arxiv_id, paper.doi, paper.title),
+            "pdf_url": pdf_url(paper.arxiv_id),
+            "code_url": paper.code_url,
+            "project_url": paper.project_url,
+        }
+
+
+def _rows(session: Session, papers: list[Paper]) -> list[dict[str, Any]]:
+    votes = paper_rows.latest_votes(session, [paper.id for paper in papers if paper.id is not None])
+    return [
+        {
+            "id": paper.id,
+            "arxiv_id": paper.arxiv_id,
+            "doi": paper.doi,
+            "title": paper.title,
+            "authors": paper.authors,
+            "first_seen_at": paper.first_seen_at.isoformat(),
+            "votes": votes.get(paper.id or 0),
+        }
+        for paper in papers
+    ]
+
+
+def list_subscribers(database: Database) -> list[dict[str, Any]]:
+    """All readers, as far as a list needs."""
+    with database.read() as session:
+        return [
+            {"email": row.email, "status": row.status, "created_at": row.created_at.isoformat()}
+            for row in subscriber_rows.list_subscribers(session)
+        ]
+
+
+def source_report(database: Database, configured: list[ConfiguredSource]) -> list[dict[str, Any]]:
+    """The configured sources with their health, and those that are stored but no longer configured."""
+    with database.read() as session:
+        stored = {row.name: row for row in source_rows.list_sources(session)}
+    rows = [
+        _health(source.name, source.kind.kind, source.url, stored.pop(source.name, None))
+        for source in configured
+    ]
+    return rows + [_health(row.name, row.kind, row.url, row) for row in stored.values()]
+
+
+def _health(name: str, kind: str, url: str, row: Source | None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "url": url,
+        "last_checked_at": _iso(row.last_checked_at if row else None),
+        "last_good_at": _iso(row.last_good_at if row else None),
+        "last_verdict": row.last_verdict if row else None,
+        "failures_in_row": row.failures_in_row if row else 0,
+        "last_error": row.last_error if row else None,
+    }
+
+
+def status_report(database: Database, configured: list[ConfiguredSource]) -> dict[str, Any]:
+    """How things stand: papers, readers, sources, what was sent, and when it all ran last."""
+    sources = source_report(database, configured)
+    with database.read() as session:
+        readers: dict[str, int] = {}
+        for row in subscriber_rows.list_subscribers(session):
+            readers[row.status] = readers.get(row.status, 0) + 1
+        runs = {use_case: run_rows.last_run(session, use_case) for use_case in USE_CASES}
+        return {
+            "papers": paper_rows.count_papers(session),
+            "subscribers": readers,
+            "sources": sources,
+            "deliveries": delivery_rows.count_by_status(session),
+            "runs": {
+                use_case: {"started_at": _iso(run.started_at), "ok": run.ok, "outcome": run.outcome}
+                if run
+                else None
+                for use_case, run in runs.items()
+            },
+        }
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None

@@ -1,0 +1,176 @@
+"""One run of a use case: its lock taken, its start and end recorded, its result in words and JSON.
+
+The command line, the demo and the scheduler all run use cases through here, so that they never
+run twice at once and ``digest why`` can tell when one did not run at all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+from digest.app import App
+from digest.errors import DigestError
+from digest.pipeline.moment import Moment
+from digest.pipeline.readers import resolve_examples
+from digest.pipeline.refresh import CheckRow, Refresher
+from digest.storage import runs as run_rows
+from digest.types import Verdict
+
+__all__ = ["RefreshOutcome", "RunOutcome", "run_all", "run_compose", "run_deliver", "run_refresh"]
+
+Say = Callable[[str], None]
+FAILED = (Verdict.BLOCKED, Verdict.BROKEN, Verdict.UNREACHABLE)
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """The counts of a run. ``locked``: another process is at it, so nothing was done, rightly."""
+
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    ok: bool = True
+    locked: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return dict(self.counts) | ({"locked": True} if self.locked else {})
+
+    def lines(self) -> list[str]:
+        """The result for a person."""
+        if self.locked:
+            return ["another run is at work; nothing to do here"]
+        return [", ".join(f"{value} {name}" for name, value in self.counts.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshOutcome:
+    """The rows of a refresh."""
+
+    rows: Sequence[CheckRow] = ()
+    locked: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every page could be read (an empty or partial one could)."""
+        return all(row.verdict not in FAILED for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"sources": [row.as_dict() for row in self.rows]} | ({"locked": True} if self.locked else {})
+
+    def lines(self) -> list[str]:
+        """The result for a person, a line per source and day."""
+        if self.locked:
+            return ["another refresh is at work; nothing to do here"]
+        return [
+            f"{row.name} {row.date}: {row.verdict}, {row.entries} entries, {row.new} new"
+            + (f" ({row.error})" if row.error else "")
+            for row in self.rows
+        ]
+
+
+Outcome = TypeVar("Outcome", RefreshOutcome, RunOutcome)
+
+
+def run_refresh(
+    app: App,
+    moment: Moment,
+    *,
+    name: str | None = None,
+    days: Sequence[date] | None = None,
+    progress: Say = _silent,
+) -> RefreshOutcome:
+    """Read the sources (or the one of that name) for the days asked for, else the usual ones.
+
+    Raises ``UsageError`` for an unknown source.
+    """
+    sources = app.sources(name)
+    with app.lock("refresh") as mine:
+        if not mine:
+            return RefreshOutcome(locked=True)
+
+        def work() -> tuple[RefreshOutcome, bool]:
+            with app.fetcher() as fetcher:
+                refresher = Refresher(app.database, fetcher, app.pages)
+                rows = list(
+                    refresher.refresh(
+                        sources,
+                        days,
+                        today=moment.today_in("UTC"),
+                        now=moment.observed_at(),
+                        progress=progress,
+                    )
+                )
+            resolve_examples(app.database)
+            # By the machine's own clock, since that is what files are dated by.
+            app.pages.prune(datetime.now(UTC) - timedelta(days=app.settings.keep_pages_days))
+            outcome = RefreshOutcome(rows)
+            return outcome, outcome.ok
+
+        return _recorded(app, moment, "refresh", work)
+
+
+def run_compose(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
+    """Compose what is due, then publish the feeds that show it."""
+    with app.lock("compose") as mine:
+        if not mine:
+            return RunOutcome({"issues": 0, "empty": 0, "skipped": 0}, locked=True)
+
+        def work() -> tuple[RunOutcome, bool]:
+            counts = app.composer().compose(moment, progress=progress)
+            app.publisher().write(moment)
+            return RunOutcome(counts), True
+
+        return _recorded(app, moment, "compose", work)
+
+
+def run_deliver(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
+    """Send what was composed and is not sent yet."""
+    with app.lock("deliver") as mine:
+        if not mine:
+            zero = dict.fromkeys(("sent", "deferred", "refused", "uncertain", "expired"), 0)
+            return RunOutcome(zero, locked=True)
+
+        def work() -> tuple[RunOutcome, bool]:
+            channel = app.channel()
+            try:
+                counts = app.deliverer().deliver(channel, moment, progress=progress)
+            finally:
+                channel.close()
+            ok = not (counts["deferred"] or counts["refused"] or counts["uncertain"])
+            return RunOutcome(counts, ok=ok), ok
+
+        return _recorded(app, moment, "deliver", work)
+
+
+def run_all(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict[str, Any], bool]:
+    """Refresh, compose and deliver; a source that fails does not keep mail from leaving."""
+    days = [moment.day] if moment.day else None
+    refreshed = run_refresh(app, moment, days=days, progress=progress)
+    composed = run_compose(app, moment, progress=progress)
+    delivered = run_deliver(app, moment, progress=progress)
+    steps = {"refresh": refreshed.as_dict(), "compose": composed.as_dict(), "deliver": delivered.as_dict()}
+    return steps, refreshed.ok and composed.ok and delivered.ok
+
+
+def _recorded(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[Outcome, bool]]) -> Outcome:
+    """Do the work between a row that says it began and its end; a failure is recorded and raised."""
+    with app.database.write() as session:
+        run_id = run_rows.start_run(session, use_case, moment.now_in("UTC"))
+    outcome: dict[str, Any] = {}
+    ok = False
+    try:
+        result, ok = work()
+        outcome = result.as_dict()
+    except DigestError as error:
+        outcome = {"error": str(error)}
+        raise
+    else:
+        return result
+    finally:
+        with app.database.write() as session:
+            run_rows.finish_run(session, run_id, ok=ok, outcome=outcome, now=moment.now_in("UTC"))

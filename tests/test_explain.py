@@ -1,0 +1,162 @@
+"""``digest why`` end to end: each cause is reached by doing what leads to it, and named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli_runner import ok, run
+from tests.daily_server import DailyServer, item, serving
+from tests.smtp_server import SmtpServer
+from tests.test_main_job import configure
+
+READER = "reader@example.org"
+MONDAY, SATURDAY = "2026-01-12", "2026-01-17"
+
+
+@pytest.fixture
+def site() -> Iterator[DailyServer]:
+    """Three papers on one Monday; nothing on other days."""
+    with serving(DailyServer({MONDAY: [item(number, votes=number) for number in (1, 2, 3)]})) as server:
+        configure(server.url)
+        yield server
+
+
+def subscribe(*more: str) -> None:
+    """A reader from before all days of these tests, served at eight, UTC."""
+    ok("subscriber", "add", READER, "--hour", "8", "--now", "2026-01-01T00:00:00Z", *more)
+
+
+def why(*words: str) -> dict[str, Any]:
+    """The answer as JSON."""
+    answer = ok("why", READER, *words, "--json").json
+    assert answer["sentence"].endswith((".", "!"))
+    assert answer["sentence"].count("\n") == 0
+    found: dict[str, Any] = answer
+    return found
+
+
+def test_it_was_sent(site: DailyServer) -> None:
+    """A digest that went out is named with its time and number of papers."""
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    answer = why("--now", f"{MONDAY}T10:00:00Z")
+    assert answer["cause"] == "sent"
+    assert "3 papers" in answer["sentence"]
+
+
+def test_not_due_yet(site: DailyServer) -> None:
+    """Before the reader's hour."""
+    subscribe("--active")
+    assert why("--now", f"{MONDAY}T07:00:00Z")["cause"] == "not_due_yet"
+
+
+def test_unconfirmed_and_paused(site: DailyServer) -> None:
+    """The reader's own standing comes first."""
+    subscribe()
+    assert why("--now", f"{MONDAY}T09:00:00Z")["cause"] == "unconfirmed"
+    ok("subscriber", "activate", READER)
+    ok("subscriber", "pause", READER, "--until", "2026-02-01")
+    answer = why("--now", f"{MONDAY}T09:00:00Z")
+    assert answer["cause"] == "paused"
+    assert "1 February" in answer["sentence"]
+    assert ok("compose", "--now", f"{MONDAY}T09:00:00Z", "--json").json["issues"] == 0
+    ok("refresh", "--date", MONDAY)
+    assert ok("compose", "--date", "2026-02-01", "--json").json["skipped"] == 0
+
+
+def test_not_on_this_day(site: DailyServer) -> None:
+    """A weekday subscription on a Saturday."""
+    subscribe("--active", "--cadence", "weekdays")
+    assert why("--now", f"{SATURDAY}T09:00:00Z")["cause"] == "not_on_this_day"
+    assert ok("compose", "--now", f"{SATURDAY}T09:00:00Z", "--json").json["skipped"] == 1
+
+
+def test_the_scheduler_did_not_run(site: DailyServer) -> None:
+    """Due, nothing composed, no run recorded."""
+    subscribe("--active")
+    assert why("--now", f"{MONDAY}T12:00:00Z")["cause"] == "scheduler_did_not_run"
+    assert why("--now", "2026-01-14T07:00:00Z", "--date", MONDAY)["cause"] == "scheduler_did_not_run"
+
+
+def test_a_weekend_without_papers(site: DailyServer) -> None:
+    """Read, and legitimately empty."""
+    site.days.clear()
+    subscribe("--active")
+    ok("run", "--now", f"{SATURDAY}T09:00:00Z")
+    assert why("--now", f"{SATURDAY}T10:00:00Z")["cause"] == "no_new_papers_weekend"
+
+
+def test_a_day_that_is_listed_late(site: DailyServer) -> None:
+    """A weekday whose list was still empty when read; its papers come next time."""
+    site.days.clear()
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    assert why("--now", f"{MONDAY}T10:00:00Z")["cause"] == "source_late"
+    site.days[MONDAY] = [item(number, votes=number) for number in (1, 2)]
+    assert ok("run", "--now", "2026-01-13T09:00:00Z", "--json").json["deliver"]["sent"] == 1
+
+
+def test_all_sent_before(site: DailyServer) -> None:
+    """The same list on the next day."""
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    site.days["2026-01-13"] = site.days[MONDAY]
+    ok("run", "--now", "2026-01-13T09:00:00Z")
+    assert why("--now", "2026-01-13T10:00:00Z")["cause"] == "all_sent_before"
+
+
+def test_nothing_above_the_threshold(site: DailyServer) -> None:
+    """Taste only, and nothing to the reader's taste."""
+    configure(site.url, "trend_weight = 0.0")
+    subscribe("--active")
+    ok("interest", "add", READER, "--name", "beetles", "--keyword", "carabid beetles")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    assert why("--now", f"{MONDAY}T10:00:00Z")["cause"] == "nothing_above_threshold"
+
+
+def test_a_source_that_is_down(site: DailyServer) -> None:
+    """Unreachable, said with the source's name."""
+    site.broken = {f"2026-01-{day:02d}" for day in range(10, 20)}
+    subscribe("--active")
+    assert run("run", "--now", f"{MONDAY}T09:00:00Z").code == 1
+    answer = why("--now", f"{MONDAY}T10:00:00Z")
+    assert answer["cause"] == "source_unreachable"
+    assert "Hugging Face" in answer["sentence"]
+
+
+def test_composed_but_not_sent_and_then_expired(site: DailyServer) -> None:
+    """Waiting for the sender; too late, it is skipped, and its papers are free again."""
+    subscribe("--active")
+    ok("refresh", "--now", f"{MONDAY}T08:30:00Z")
+    ok("compose", "--now", f"{MONDAY}T09:00:00Z")
+    assert why("--now", f"{MONDAY}T10:00:00Z")["cause"] == "waiting_to_be_sent"
+    assert ok("deliver", "--now", "2026-01-13T07:00:00Z", "--json").json["expired"] == 1
+    assert not Path("data/outbox/new").exists() or not list(Path("data/outbox/new").iterdir())
+    assert why("--now", "2026-01-13T07:30:00Z", "--date", MONDAY)["cause"] == "expired"
+    assert ok("compose", "--now", "2026-01-13T09:00:00Z", "--json").json["issues"] == 1
+
+
+def test_three_silent_days_then_two_lines(site: DailyServer) -> None:
+    """After three days without anything to say, the two lines come by themselves."""
+    site.days.clear()
+    subscribe("--active")
+    sent = []
+    for day in range(12, 17):
+        ok("refresh", "--now", f"2026-01-{day}T08:30:00Z")
+        ok("compose", "--now", f"2026-01-{day}T09:00:00Z")
+        sent.append(ok("deliver", "--now", f"2026-01-{day}T09:05:00Z", "--json").json["sent"])
+    assert sent == [0, 0, 0, 1, 0]
+
+
+def test_a_mail_server_that_refuses_the_reader(site: DailyServer) -> None:
+    """The server's own words are in the answer, and the run exits 1."""
+    with SmtpServer({"RCPT": ["550 5.1.1 no such person here"]}) as server:
+        configure(site.url, f'smtp_url = "smtp://127.0.0.1:{server.port}"\nmail_from = "d@example.org"')
+        subscribe("--active")
+        ran = run("run", "--now", f"{MONDAY}T09:00:00Z", "--json")
+    assert (ran.code, ran.json["deliver"]["refused"]) == (1, 1)
+    answer = why("--now", f"{MONDAY}T10:00:00Z")
+    assert answer["cause"] == "refused"
+    assert "no such person here" in answer["sentence"]
