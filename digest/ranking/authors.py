@@ -1,0 +1,101 @@
+"""Which candidates are by a followed author: exact names, and names that only differ by initials.
+
+Names are compared case-folded and without accents; "Example, Ada" is Ada Example. It does not know
+people: two authors of one name are one here.
+"""
+
+import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.ranking.terms import fold
+from digest.types import Candidate
+
+__all__ = ["AuthorIndex", "AuthorMatch", "compare", "index_authors", "name_parts"]
+
+_PART = re.compile(r"[^\W\d_]+")
+
+
+class AuthorMatch(NamedTuple):
+    """A candidate's row, the followed name, the name as the paper has it, and whether they are equal."""
+
+    row: int
+    followed: str
+    listed: str
+    exact: bool
+
+
+@lru_cache(maxsize=4_096)
+def name_parts(name: str) -> tuple[str, ...]:
+    """Return a name's words for comparing, given names first; empty for a name without letters."""
+    family, comma, given = name.partition(",")
+    return tuple(_PART.findall(fold(f"{given} {family}" if comma else name)))
+
+
+def compare(one: str, two: str) -> Literal["exact", "initials"] | None:
+    """Hold two names against each other.
+
+    ``initials``: the family names are equal, and each given name equals the other's, or is its initial,
+    or is missing after the first ("A. Example", "Ada Example", "Ada B. Example").
+    """
+    first, second = name_parts(one), name_parts(two)
+    if not first or not second:
+        return None
+    if first == second:
+        return "exact"
+    if first[-1] != second[-1] or min(len(first), len(second)) < 2:
+        return None
+    given = zip(first[:-1], second[:-1], strict=False)
+    alike = all(a == b or (min(len(a), len(b)) == 1 and a[0] == b[0]) for a, b in given)
+    return "initials" if alike else None
+
+
+def _key(name: str) -> int | None:
+    """A number that names which may be alike have in common: family name and first initial."""
+    parts = name_parts(name)
+    if not parts:
+        return None
+    words = f"{parts[-1]} {parts[0][0] if len(parts) > 1 else ''}"
+    return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), signed=True)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AuthorIndex:
+    """Keys of all authors of the candidates, ascending, with the candidates' rows."""
+
+    keys: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    candidates: Sequence[Candidate]
+
+    def find(self, followed: str) -> list[AuthorMatch]:
+        """Return the candidates by an author; of one paper, an exact name before a similar one."""
+        key = _key(followed)
+        if key is None:
+            return []
+        first, last = np.searchsorted(self.keys, key, "left"), np.searchsorted(self.keys, key, "right")
+        matches: dict[int, AuthorMatch] = {}
+        for row in sorted({int(row) for row in self.rows[first:last]}):
+            for listed in self.candidates[row].authors:
+                kind = compare(followed, listed)
+                if kind == "exact" or (kind and row not in matches):
+                    matches[row] = AuthorMatch(row, followed, listed, kind == "exact")
+        return list(matches.values())
+
+
+def index_authors(candidates: Sequence[Candidate]) -> AuthorIndex:
+    """Index the authors of candidates; a row is a candidate's place in the sequence."""
+    keys, rows = array("q"), array("i")
+    for row, candidate in enumerate(candidates):
+        found = {key for name in candidate.authors if (key := _key(name)) is not None}
+        keys.extend(found)
+        rows.extend([row] * len(found))
+    key_of, row_of = np.array(keys, dtype=np.int64), np.array(rows, dtype=np.int32)
+    order = np.lexsort((row_of, key_of))
+    return AuthorIndex(key_of[order], row_of[order], candidates)

@@ -1,0 +1,167 @@
+"""The candidates of one morning, made ready once for all readers."""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from digest.ranking.authors import AuthorIndex, index_authors
+from digest.ranking.index import TITLE_WEIGHT, IndexBuilder, TermIndex
+from digest.ranking.model import Model, idf_of, weigh
+from digest.ranking.terms import feature_counts, tokenise
+from digest.ranking.trend import Trend, measure_trend
+from digest.types import Candidate, Sighting
+
+__all__ = ["Prepared", "prepare", "text_counts", "title_key", "title_number"]
+
+# In small models the mean similarity is mostly chance: it counts as so many texts of mean hubness.
+HUB_PRIOR = 20
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prepared:
+    """Candidates as arrays. A *row* is a candidate's place among all, ascending by paper id.
+
+    ``matrix`` holds a TF-IDF row of length 1 per candidate, ``background`` the same for texts that show
+    what is usual; their columns are those of ``index``, weighted by ``idf``. ``hub`` and
+    ``background_hub`` are what a similarity is divided by (see :func:`prepare`). ``same_title`` gives
+    candidates of one title one number.
+    """
+
+    now: datetime
+    candidates: tuple[Candidate, ...]
+    rows: Mapping[int, int]
+    index: TermIndex
+    idf: NDArray[np.float32]
+    matrix: sp.csr_array
+    hub: NDArray[np.float64]
+    background: sp.csr_array
+    background_hub: NDArray[np.float64]
+    authors: AuthorIndex
+    categories: Mapping[str, NDArray[np.int32]]
+    same_title: NDArray[np.int32]
+    titles: Mapping[int, int]
+    trend: Trend
+
+    def vector(self, counts: Counter[str]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the columns (ascending) and weights of a text's TF-IDF vector of length 1.
+
+        Terms that no candidate and no stored paper has lengthen the vector, but have no column.
+        """
+        terms = sorted(counts)
+        columns = np.array(
+            [-1 if (at := self.index.column(term)) is None else at for term in terms], np.int32
+        )
+        weight = 1 + np.log(np.array([counts[term] for term in terms], dtype=np.float32))
+        weight *= np.where(columns >= 0, self.idf[columns], self.idf[-1]) if len(terms) else 1
+        length = float(np.sqrt(np.square(weight, dtype=np.float64).sum()))
+        known = columns >= 0
+        order = np.argsort(columns[known])
+        return columns[known][order], (weight[known] / (length or 1))[order].astype(np.float32)
+
+
+def title_key(title: str) -> str:
+    """Return what titles are compared by: their terms in order."""
+    return " ".join(token.term for token in tokenise(title) if token.width == 1)
+
+
+def title_number(title: str) -> int:
+    """Return a number that equal titles share, to hold many in little memory."""
+    return int.from_bytes(blake2b(title_key(title).encode(), digest_size=7).digest())
+
+
+def text_counts(title: str, abstract: str, keywords: Sequence[str] = ()) -> Counter[str]:
+    """Return the counts of a paper's telling terms, each of the title's counted three times."""
+    counts = feature_counts(" \n ".join((abstract, *keywords)))
+    for term, count in feature_counts(title).items():
+        counts[term] += TITLE_WEIGHT * count
+    return counts
+
+
+def prepare(
+    papers: Sequence[Candidate], observations: Iterable[Sighting], model: Model, now: datetime
+) -> Prepared:
+    """Make the candidates ready for any number of readers; the order of the input does not matter.
+
+    Of papers with one id the first in alphabetical order is kept. Words the model does not know count as
+    rare ones, so an empty or an old model serves too.
+
+    Some papers are similar to everything. ``hub`` is half of (1 + mean similarity to the background,
+    relative to all candidates' mean): dividing by it gave .229 instead of .216 nDCG@20 on readers held out
+    of the train rows of citeulike-t.
+    """
+    unique: dict[int, Candidate] = {}
+    for candidate in sorted(papers, key=lambda one: (one.paper_id, one.title, one.abstract)):
+        unique.setdefault(candidate.paper_id, candidate)
+    candidates = tuple(unique.values())
+    index, matrix = _read(candidates, model)
+    columns = len(index.known) + len(index.extra)
+    unseen = idf_of(np.zeros(1, dtype=np.int32), model.texts)
+    # One more weight at the end, for terms without a column.
+    idf = np.concatenate([idf_of(model.frequency, model.texts), np.repeat(unseen, len(index.extra) + 1)])
+    matrix = weigh(matrix, idf)
+    background = model.background.copy()
+    background.resize((background.shape[0], columns))
+    background = weigh(background, idf) if background.shape[0] else matrix
+    centre = np.asarray(background.sum(axis=0)).ravel() / max(background.shape[0], 1)
+    mean = float(np.mean(background @ centre)) if background.shape[0] else 0.0
+    titles: dict[int, int] = {}
+    same_title = [titles.setdefault(title_number(one.title), len(titles)) for one in candidates]
+    return Prepared(
+        now=now,
+        candidates=candidates,
+        rows={candidate.paper_id: row for row, candidate in enumerate(candidates)},
+        index=index,
+        idf=idf,
+        matrix=matrix,
+        hub=_hub(matrix @ centre, mean, background.shape[0]),
+        background=background,
+        background_hub=_hub(background @ centre, mean, background.shape[0]),
+        authors=index_authors(candidates),
+        categories=_categories(candidates),
+        same_title=np.array(same_title, dtype=np.int32),
+        titles=titles,
+        trend=measure_trend(candidates, observations, now),
+    )
+
+
+def _hub(similarity: NDArray[np.float32], mean: float, texts: int) -> NDArray[np.float64]:
+    if mean <= 0:
+        return np.ones(len(similarity))
+    own = (similarity.astype(np.float64) * texts + mean * HUB_PRIOR) / (texts + HUB_PRIOR)
+    return np.asarray((own / mean + 1) / 2)
+
+
+def _read(candidates: Sequence[Candidate], model: Model) -> tuple[TermIndex, sp.csr_array]:
+    """Read each candidate once: places for the index, counts for the matrix."""
+    builder = IndexBuilder(model.terms)
+    pointers, columns, counts = array("i", [0]), array("i"), array("B")
+    for candidate in candidates:
+        found = builder.add((candidate.title, candidate.abstract, *candidate.keywords))
+        ordered = sorted(found)
+        columns.extend(ordered)
+        counts.extend([min(found[column], 255) for column in ordered])
+        pointers.append(len(columns))
+    index = builder.build()
+    shape = (len(candidates), len(index.known) + len(index.extra))
+    # Counts stay bytes until the index is built, and columns keep their memory: it is a lot with many papers.
+    weights = np.array(counts, dtype=np.float32)
+    taken = np.frombuffer(columns, dtype=np.int32) if columns else np.empty(0, dtype=np.int32)
+    return index, sp.csr_array((weights, taken, np.array(pointers, dtype=np.int32)), shape=shape)
+
+
+def _categories(candidates: Sequence[Candidate]) -> dict[str, NDArray[np.int32]]:
+    """Rows by category, lower case; "cs" has those of "cs.CL" too."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for row, candidate in enumerate(candidates):
+        for category in candidate.categories:
+            key = category.strip().casefold()
+            found[key].add(row)
+            found[key.partition(".")[0]].add(row)
+    return {key: np.array(sorted(rows), dtype=np.int32) for key, rows in found.items() if key}
