@@ -117,18 +117,20 @@ def render_html(issue: IssueView, ctx: MailContext) -> str:
 
 
 def render_text(issue: IssueView, ctx: MailContext) -> str:
-    """The text part: at most 72 columns but for addresses, no trailing blanks, ends with a line end."""
+    """The text part: at most 72 columns but for addresses, no trailing blanks, ends with a line end.
+
+    Without the links to say more or less of a paper: as bare addresses they would drown the papers.
+    """
     day = long_date(issue.local_date)
     lines = [*wrap(ctx.list_name), f"{day} · {_papers(issue)}" if issue.items else day]
     for line in [] if issue.items else _notice(issue):
         lines += ["", *wrap(line)]
-    feedback = ctx.usable_feedback
     count = 0
     for section in _sections(issue, EXCERPTS[0]):
         lines += ["", "", section.name.upper(), "-" * len(section.name)]
         for card in section.cards:
             count += 1
-            lines += ["", *_text_card(count, card, feedback.get(card.paper_id))]
+            lines += ["", *_text_card(count, card)]
     if issue.coverage:
         lines += ["", "", *wrap(issue.coverage)]
     lines += ["", "-" * WIDTH, *wrap(_why_you(issue, ctx))]
@@ -150,15 +152,12 @@ def _card(item: IssueItem, zone: str, excerpt_limit: int) -> Card:
     )
 
 
-def _text_card(count: int, card: Card, feedback: FeedbackLinks | None) -> list[str]:
+def _text_card(count: int, card: Card) -> list[str]:
     first, *rest = wrap(card.title, indent=INDENT)
     lines = [f"{count:>2}. {first[len(INDENT) :]}", *rest]
     for paragraph in card_paragraphs(card):
         lines += wrap(paragraph, indent=INDENT)
-    links = list(card.links)
-    if feedback:
-        links += [Link("More like this", feedback.more), Link("Less like this", feedback.less)]
-    for link in links:
+    for link in card.links:
         lines += _text_link(link, INDENT)
     return lines
 

@@ -94,6 +94,10 @@ class TestOnePage:
         assert identify([entry("???"), entry("!!!")], []) == [None, None]
         assert identify([entry("???"), entry("!!!")], [known(1, "???"), known(2, "!!!")]) == [1, 2]
 
+    def test_one_doi_does_not_join_entries_whose_arxiv_ids_differ(self) -> None:
+        page = [entry("A", arxiv_id="1", doi="10.1/a"), entry("B", arxiv_id="2", doi="10.1/a")]
+        assert identify(page, []) == [None, None]
+
     def test_equal_texts_with_different_ids_are_two(self) -> None:
         assert identify([entry(arxiv_id="1"), entry(arxiv_id="2")], []) == [None, None]
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -166,6 +167,11 @@ class TestHeader:
             assert found[position] == (title, ABSTRACT.format(9).strip())
             assert len(found) == 3
 
+    @pytest.mark.parametrize("title", [*HEADER[:-1], "Daily Papers", "new"])
+    def test_also_behind_a_header_without_a_day(self, title: str) -> None:
+        lines = [*HEADER[:-1], title, ABSTRACT.format(9), *papers(2)]
+        assert parse("\n".join(lines)).entries[0].title == title
+
     def test_menus_above_the_header_are_no_papers(self) -> None:
         text = "\n".join(["Hugging Face", "Models", "Datasets", "Log In", *HEADER, *papers(2)])
         assert len(parse(text).entries) == 2
@@ -192,8 +198,8 @@ class TestLayout:
 
     @pytest.mark.parametrize("layout", LAYOUTS)
     @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c"])
-    def test_only_line_feeds_end_lines(self, layout: object, mark: str) -> None:
-        text = blank_lines(*papers(3)).replace("Kettle 1 Considered", f"Kettle 1{mark}Considered")
+    def test_only_line_feeds_end_lines(self, layout: Callable[..., str], mark: str) -> None:
+        text = layout(*papers(3)).replace("Kettle 1 Considered", f"Kettle 1{mark}Considered")
         found = pairs(parse(text))
         assert len(found) == 3
         assert found[2] == tuple(papers(3)[4:])
@@ -226,8 +232,8 @@ class TestTraps:
         assert "DRAWER:Decomposition of Cupboards into Shelves and Doors" in titles
 
     @pytest.mark.parametrize("layout", LAYOUTS)
-    def test_a_last_title_without_an_abstract_is_a_paper(self, layout: object) -> None:
-        page = parse(blank_lines(*papers(2), "Cut Off Here"))
+    def test_a_last_title_without_an_abstract_is_a_paper(self, layout: Callable[..., str]) -> None:
+        page = parse(layout(*papers(2), "Cut Off Here"))
         assert pairs(page)[-1] == ("Cut Off Here", "")
 
     def test_short_abstracts_belong_to_their_titles(self) -> None:
@@ -247,12 +253,22 @@ class TestTraps:
     @pytest.mark.parametrize(
         "title", ["", " ", "\u200b", "\0", "x" * 5000, "\ud800", "<b></b>", "word " * 100]
     )
-    def test_an_empty_or_endless_title_costs_no_other_paper(self, layout: object, title: str) -> None:
-        assert callable(layout)
+    def test_an_empty_or_endless_title_costs_no_other_paper(
+        self, layout: Callable[..., str], title: str
+    ) -> None:
         text = layout(*papers(2), title, "Its abstract. " * 30, *papers(4)[4:])
         page = parse(text)
         assert set(zip(*[iter(papers(4))] * 2, strict=True)) <= set(pairs(page))
         assert len(page.entries) + page.skipped == 5
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    def test_an_abstract_is_never_taken_for_a_title(self, layout: Callable[..., str]) -> None:
+        for lines in (["", ABSTRACT.format(9), *papers(2)], [*papers(2), "", ABSTRACT.format(9)]):
+            page = parse(layout(*lines))
+            assert ([title for title, _ in pairs(page)], page.skipped) == (
+                ["Kettle 0 Considered", "Kettle 1 Considered"],
+                1,
+            )
 
 
 class TestReaderHtml:
@@ -433,9 +449,8 @@ class TestRealPages:
         assert [entry.arxiv_id for entry in cards.entries] == [entry.arxiv_id for entry in page.entries]
 
     @pytest.mark.parametrize("layout", LAYOUTS)
-    def test_no_hostile_title_costs_another_paper(self, shared: Path, layout: object) -> None:
+    def test_no_hostile_title_costs_another_paper(self, shared: Path, layout: Callable[..., str]) -> None:
         """Every string of the list of naughty strings, alone between papers and all of them together."""
-        assert callable(layout)
         hostile = json.loads((shared / "corpora/blns.json").read_text("utf-8"))
         wanted = set(zip(*[iter(papers(4))] * 2, strict=True))
         for title in hostile:

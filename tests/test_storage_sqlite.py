@@ -96,7 +96,10 @@ def test_an_upgrade_that_fails_leaves_the_file_empty(tmp_path: Path, monkeypatch
     shutil.copytree(upgrading.MIGRATIONS, broken)
     first = broken / "versions" / "0001_initial.py"
     first.write_text(
-        first.read_text("utf-8").replace("    _create_runs()\n", "    raise ZeroDivisionError\n"), "utf-8"
+        first.read_text("utf-8").replace(
+            "    _create_deliveries_and_runs()\n", "    raise ZeroDivisionError\n"
+        ),
+        "utf-8",
     )
     monkeypatch.setattr(upgrading, "MIGRATIONS", broken)
     database = Database(f"sqlite:///{tmp_path / 'digest.db'}")

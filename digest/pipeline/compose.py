@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from digest.message import make_message_id
 from digest.models import Delivery, Issue, Run, StoredRecommendation, Subscriber, Subscription
-from digest.pipeline.coverage import load_checks
+from digest.pipeline.coverage import load_checks, source_labels
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
 from digest.ranking import Prepared, prepare, recommend
@@ -189,7 +189,11 @@ class Composer:
             first = day - timedelta(days=self.rules.window_days - 1)
             candidates = paper_rows.list_candidates(session, first_day=first, last_day=day)
             ids = [candidate.paper_id for candidate in candidates]
-            sightings = paper_rows.list_sightings(session, ids, until=now)
+            labels = source_labels(session)
+            sightings = [
+                replace(one, source=labels[one.source])
+                for one in paper_rows.list_sightings(session, ids, until=now)
+            ]
             model = ModelStore(self.models_dir).current(session, keep=keep_model)
         return prepare(candidates, sightings, model, now)
 

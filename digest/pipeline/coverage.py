@@ -5,13 +5,13 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.models import Check, Source
+from digest.models import Check
 from digest.sources import get_kind
 from digest.storage import sources as source_rows
 from digest.types import Verdict
 from digest.why import SourceCheck
 
-__all__ = ["load_checks"]
+__all__ = ["load_checks", "source_labels"]
 
 # Kinds that are not fetched have no module of their own to name them.
 LABELS = {"saved": "Saved pages"}
@@ -24,7 +24,7 @@ def load_checks(session: Session, day: date, now: datetime, window_days: int) ->
     if not rows:
         # Days read only later (a backfill) are better told of than left out.
         rows = source_rows.list_checks(session, first_day=first, last_day=day)
-    labels = _labels([source for source, _ in rows])
+    labels = source_labels(session)
     since = {
         source.id: source_rows.first_failure_since_good(session, source.id, now)
         for source, _ in rows
@@ -47,9 +47,9 @@ def _fact(label: str, check: Check, first_failure: Check | None) -> SourceCheck:
     )
 
 
-def _labels(sources: list[Source]) -> dict[str, str]:
+def source_labels(session: Session) -> dict[str, str]:
     """A name for people for each source; its own name too where two are of one kind."""
-    kinds = {source.name: source.kind for source in sources}
+    kinds = {source.name: source.kind for source in source_rows.list_sources(session)}
     labels = {}
     for name, kind in kinds.items():
         try:

@@ -75,10 +75,10 @@ class Pair:
 def split_paragraphs(text: str) -> list[Paragraph]:
     """The paragraphs of a text, each as plain text, empty ones left out.
 
-    Lines end in LF or CRLF only: U+2028, U+0085 and form feeds do not tear a title apart. Where
-    blank lines stand between nearly all lines, lines without one between them are one paragraph.
+    Lines end in LF or CRLF only (in CR where there is nothing else): U+2028, U+0085 and form feeds do
+    not tear a title apart. Where blank lines stand between nearly all lines, lines without one between
+    them are one paragraph.
     """
-    text = text.replace("\r\n", "\n")
     lines = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
     filled = [bool(line.strip()) for line in lines]
     adjacent = sum(one and next_one for one, next_one in pairwise(filled))

@@ -74,8 +74,7 @@ def upgrade() -> None:
     _create_readers()
     _create_interests()
     _create_issues()
-    _create_deliveries()
-    _create_runs()
+    _create_deliveries_and_runs()
     for statement in SQLITE_SEARCH if op.get_bind().dialect.name == "sqlite" else POSTGRES_SEARCH:
         op.execute(statement)
 
@@ -220,7 +219,6 @@ def _create_listings() -> None:
     _index("checks", "checked_at")
     _index("checks", "source_id", "day", "checked_at")
     _create_entries()
-    _create_observations()
 
 
 def _create_entries() -> None:
@@ -244,9 +242,6 @@ def _create_entries() -> None:
     _index("entries", "paper_id")
     _index("entries", "listed_on", "paper_id")
     _index("entries", "source_id", "source_ref")
-
-
-def _create_observations() -> None:
     op.create_table(
         "observations",
         *_id("observations"),
@@ -371,7 +366,7 @@ def _create_issues() -> None:
     _index("recommendations", "interest_id")
 
 
-def _create_deliveries() -> None:
+def _create_deliveries_and_runs() -> None:
     op.create_table(
         "deliveries",
         *_id("deliveries"),
@@ -392,9 +387,6 @@ def _create_deliveries() -> None:
     )
     _index("deliveries", "issue_id")
     _index("deliveries", "status", "retry_at")
-
-
-def _create_runs() -> None:
     op.create_table(
         "runs",
         *_id("runs"),
