@@ -95,10 +95,14 @@ class TestKinds:
     def test_every_content_field_is_watched(self) -> None:
         assert set(CONTENT_FIELDS) == set(OTHER) - {"votes", "comments", "stars"}
 
-    @pytest.mark.parametrize("name", sorted(set(OTHER) - {"title"}))
+    @pytest.mark.parametrize("name", sorted(set(OTHER) - {"title", "abstract", "votes", "comments", "stars"}))
     def test_what_an_entry_does_not_tell_is_no_change(self, store: FakePapers, name: str) -> None:
-        empty = {str: "", tuple: ()}.get(type(OTHER[name])) if name != "organisation" else None
-        assert only(store, replace(BASE, **{name: empty})) == ("unchanged", ())
+        for empty in (None, "", ()):
+            assert only(store, replace(BASE, **{name: empty})) == ("unchanged", ())  # type: ignore[arg-type]
+
+    def test_an_entry_without_abstract_and_counts_changes_nothing(self, store: FakePapers) -> None:
+        silent = replace(BASE, abstract="", votes=None, comments=None, stars=None)
+        assert only(store, silent) == ("unchanged", ())
 
     def test_a_position_moves_without_being_a_change(self, store: FakePapers) -> None:
         assert only(store, replace(BASE, position=1)) == ("unchanged", ())

@@ -27,14 +27,13 @@ def verdict(
     found: list[Change] | None = None,
     *,
     error: SourceError | None = None,
-    known_day: bool = True,
     day: date = FRIDAY,
 ) -> Verdict:
-    return judge(parsed, found or [], day=day, error=error, known_day=known_day)
+    return judge(parsed, found or [], day=day, error=error)
 
 
 def test_new_papers_are_fresh() -> None:
-    assert verdict(page(3), changes(ChangeKind.NEW, 3), known_day=False) is Verdict.FRESH
+    assert verdict(page(3), changes(ChangeKind.NEW, 3)) is Verdict.FRESH
 
 
 def test_one_change_among_many_is_fresh() -> None:
@@ -92,8 +91,10 @@ def test_a_page_that_cannot_be_parsed_is_broken() -> None:
     assert verdict(None, error=ParseError("looked for papers, found HTML")) is Verdict.BROKEN
 
 
-def test_an_error_counts_even_beside_a_page() -> None:
-    assert verdict(page(3), error=FetchError("cut off")) is Verdict.UNREACHABLE
+def test_a_list_that_broke_off_is_partial() -> None:
+    """What came counts, and so does that something is missing."""
+    assert verdict(page(3), changes(ChangeKind.NEW, 3), error=FetchError("cut off")) is Verdict.PARTIAL
+    assert verdict(page(3), day=SATURDAY, error=FetchError("cut off")) is Verdict.STALE
 
 
 @pytest.mark.parametrize("error", [None, SourceError("something")])
@@ -104,3 +105,7 @@ def test_neither_page_nor_a_known_error_is_broken(error: SourceError | None) -> 
 @pytest.mark.parametrize("told", Verdict)
 def test_only_pages_that_can_be_believed_are_good(told: Verdict) -> None:
     assert told.is_good is (told in {Verdict.FRESH, Verdict.UNCHANGED, Verdict.EMPTY})
+
+
+def test_a_page_that_was_held_against_nothing_is_not_unchanged() -> None:
+    assert verdict(page(3), []) is Verdict.FRESH

@@ -54,31 +54,21 @@ def init(
     zone: Annotated[str | None, typer.Option("--zone", metavar="Area/City", help="Your time zone.")] = None,
 ) -> None:
     """Set up your own digest: asks what it needs, sends a test mail, then the first digest."""
-    here = state(context)
     asks = sys.stdin.isatty()
     topics, papers = tuple(topic or ()), tuple(paper or ())
     if not topics and not papers:
         text = _ask("What are you working on? A few topics, separated by commas", "--topic", asks=asks)
         topics = tuple(part.strip() for part in text.split(",") if part.strip())
     email = email or _ask("Your mail address", "--email", asks=asks)
-    send = send or (
-        _ask("How to send: maildir, a provider (see README) or an smtp URL", "--send", "maildir")
-        if asks
-        else "maildir"
-    )
+    if send is None:
+        question = "How to send: maildir, a provider (see README) or an smtp URL"
+        send = _ask(question, "--send", "maildir") if asks else "maildir"
     smtp_url = _smtp_url(send, user or email, password_file, region, asks=asks)
-    answers = Answers(
-        email,
-        topics,
-        papers,
-        hour,
-        zone or local_zone(),
-        smtp_url,
-        mail_from or (email if smtp_url else None),
-    )
+    sender = mail_from or (email if smtp_url else None)
+    answers = Answers(email, topics, papers, hour, zone or local_zone(), smtp_url, sender)
     _check(answers)
     _write_settings(answers)
-    _start(here, answers)
+    _start(state(context), answers)
 
 
 def _ask(question: str, option: str, default: str | None = None, *, asks: bool = True) -> str:

@@ -92,7 +92,7 @@ def _import_file(
     kept.day = listed_on
     with database.write() as session:
         # A day that a person gives wins over what the entries say of themselves.
-        row, _ = file_page(
+        row = file_page(
             session,
             source,
             without_days(page) if day else page,

@@ -16,7 +16,7 @@ from digest.sources import SourceKind
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
-from digest.types import Change, ChangeKind, Entry, Page, PageRequest, ParsedPage, Verdict
+from digest.types import ChangeKind, Entry, Page, PageRequest, ParsedPage, Verdict
 from digest.verdict import judge
 
 __all__ = ["CheckRow", "ConfiguredSource", "Fetch", "Refresher", "file_page", "without_days"]
@@ -179,7 +179,7 @@ class Refresher:
 
     def _file(self, row: Source, reading: Reading, day: date, now: datetime) -> CheckRow:
         with self.database.write() as session:
-            result, _ = file_page(session, row, reading.page, day=day, now=now, error=reading.error)
+            result = file_page(session, row, reading.page, day=day, now=now, error=reading.error)
             for stored in reading.kept:
                 stored.verdict = result.verdict.value
                 source_rows.add_page(session, stored)
@@ -195,7 +195,7 @@ def file_page(
     now: datetime,
     error: SourceError | None = None,
     own_days: bool = False,
-) -> tuple[CheckRow, Sequence[Change]]:
+) -> CheckRow:
     """Hold a parsed page against what is stored, file what it lists under ``day``, record the check.
 
     Runs inside the caller's write transaction, so that a page is filed wholly or not at all.
@@ -206,44 +206,30 @@ def file_page(
     entries = page.entries if page else ()
     known = paper_rows.find_known(session, row.id, entries) if entries else []
     changes = diff(entries, known, listed_on=None if own_days else day, today=day)
-    if page is not None and error is not None:
-        verdict = Verdict.PARTIAL  # the list broke off: what came counts, and that something is missing too
-    else:
-        judged = without_days(page) if page is not None and own_days else page
-        verdict = judge(judged, changes, day=day, error=error, known_day=bool(known))
-    filed = verdict not in NOT_FILED
-    if not filed:
-        changes = []
+    judged = without_days(page) if page is not None and own_days else page
+    verdict = judge(judged, changes, day=day, error=error)
+    if verdict in NOT_FILED:
+        changes, entries = [], ()
     paper_rows.apply_changes(session, row.id, changes, now)
-    counts = {kind: sum(change.kind is kind for change in changes) for kind in ChangeKind}
+    new, modified = (
+        sum(one.kind is kind for one in changes) for kind in (ChangeKind.NEW, ChangeKind.MODIFIED)
+    )
     result = CheckRow(
         name=row.name,
         date=day,
         verdict=verdict,
-        entries=len(entries),
+        entries=len(page.entries) if page else 0,
         declared=page.declared if page else None,
-        new=counts[ChangeKind.NEW],
-        modified=counts[ChangeKind.MODIFIED],
+        new=new,
+        modified=modified,
         # An entry that stands on the page twice changes nothing the second time.
-        unchanged=len(entries) - len(changes) + counts[ChangeKind.UNCHANGED] if filed else 0,
+        unchanged=len(entries) - new - modified,
         error=str(error) if error else None,
     )
-    source_rows.add_check(
-        session,
-        Check(
-            source_id=row.id,
-            day=day,
-            checked_at=now,
-            verdict=verdict.value,
-            entries=result.entries,
-            declared=result.declared,
-            new=result.new,
-            modified=result.modified,
-            unchanged=result.unchanged,
-            error=result.error,
-        ),
-    )
-    return result, changes
+    facts = asdict(result) | {"verdict": verdict.value}
+    del facts["name"], facts["date"]
+    source_rows.add_check(session, Check(source_id=row.id, day=day, checked_at=now, **facts))
+    return result
 
 
 def without_days(page: ParsedPage) -> ParsedPage:

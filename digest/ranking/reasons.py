@@ -216,7 +216,7 @@ def _unusual(pick: Pick, library: Library) -> list[Weighed]:
     growth = library.prepared.trend.growth[pick.row]
     if growth is None or growth.per_day is None:
         return []
-    usual = library.prepared.trend.usual[pick.row]
+    usual = float(library.prepared.trend.usual[pick.row])
     text = f"{_rate(growth.per_day)} votes a day, where {_rate(usual)} is usual at its age"
     facts = _facts(growth) | {"per_day": growth.per_day, "usual": usual}
     return [(1.0, Reason("growth", text, facts))]

@@ -228,7 +228,7 @@ def _rising(rows: Sequence[int], chosen: _Chosen, library: Library) -> Iterator[
         if chosen.take(row):
             growth = trend.growth[row]
             gained = round(growth.per_day or 0.0, DIGITS) if growth else 0.0
-            usual = round(trend.usual[row], DIGITS)
+            usual = round(float(trend.usual[row]), DIGITS)
             score = round(1 - (usual + 1) / (gained + 1), DIGITS)
             parts = {"votes_a_day": gained, "usual_at_its_age": usual, "rising": score}
             yield Pick(row, Section.RISING, score, parts)

@@ -4,12 +4,10 @@ Only observations count, and only sources that tell votes: a paper without a sin
 All figures are per source, since a hundred votes here may be ten votes there.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,9 @@ LEAST_DAYS = 0.5
 LEAST_GAIN = 3
 TIMES_USUAL = 1.5
 FAR = 1 << 30
+
+Floats = NDArray[np.float64]
+Ages = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Trend:
     rising_order: tuple[int, ...]
     position: NDArray[np.int64]
     growth: tuple[Growth | None, ...]
-    usual: dict[int, float]
+    usual: NDArray[np.float64]
 
 
 def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighting], now: datetime) -> Trend:
@@ -85,20 +86,20 @@ def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighti
     by_source: dict[str, dict[int, Growth]] = {}
     for source, looks in _looks(rows, observations, now).items():
         by_source[source] = {row: _growth(source, *looks.pop(row), now) for row in sorted(looks)}
-    level, speed, rising = (np.zeros(len(candidates)) for _ in range(3))
+    level, speed, rising, typical = (np.zeros(len(candidates)) for _ in range(4))
     position = np.full(len(candidates), FAR, dtype=np.int64)
     growth: list[Growth | None] = [None] * len(candidates)
-    usual: dict[int, float] = {}
-    ages = [_age(candidate, now) for candidate in candidates]
-    for papers in (by_source[source] for source in sorted(by_source)):
-        for row, (votes, a_day) in _shares(papers, ages).items():
-            if votes + a_day > level[row] + speed[row]:
-                level[row], speed[row] = votes, a_day
-                growth[row], position[row] = papers[row], papers[row].position
-    for papers in by_source.values():
-        for row, (value, typical) in _rising(papers, ages).items():
-            if growth[row] is papers[row]:
-                rising[row], usual[row] = value, typical
+    all_ages = np.array([_age(candidate, now) for candidate in candidates], dtype=np.int64)
+    for source in sorted(by_source):
+        here, papers = np.array(list(by_source[source])), list(by_source[source].values())
+        ages = all_ages[here]
+        of_votes, of_speed = _shares(papers, ages)
+        rises, usual = _rising(papers, ages)
+        for at in np.flatnonzero(of_votes + of_speed > level[here] + speed[here]).tolist():
+            row = here[at]
+            level[row], speed[row] = of_votes[at], of_speed[at]
+            rising[row], typical[row] = rises[at], usual[at]
+            growth[row], position[row] = papers[at], papers[at].position
     score = (level + speed) / 2
     number = np.arange(len(score))
     order = np.lexsort((number, position, -score.round(9)))
@@ -112,7 +113,7 @@ def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighti
         rising_order=tuple(row for row in rising_order.tolist() if rising[row] > 0),
         position=position,
         growth=tuple(growth),
-        usual=usual,
+        usual=typical,
     )
 
 
@@ -153,51 +154,47 @@ def _age(candidate: Candidate, now: datetime) -> int:
     return 0 if day is None else max((now.astimezone(UTC).date() - day).days, 0)
 
 
-def _shares(papers: dict[int, Growth], ages: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """Return log votes and log votes a day as shares of the most, for papers that have votes."""
-    speed = {}
-    for row, one in papers.items():
-        known = one.per_day
-        speed[row] = max(one.votes / (ages[row] + 1) if known is None else known, 0.0)
-    most = log1p(max(max(one.votes, 0) for one in papers.values()))
-    fastest = log1p(max(speed.values()))
-    return {
-        row: (log1p(one.votes) / most, log1p(speed[row]) / fastest if fastest else 0.0)
-        for row, one in papers.items()
-        if one.votes > 0
-    }
+def _shares(papers: Sequence[Growth], ages: Ages) -> tuple[Floats, Floats]:
+    """Return log votes and log votes a day as shares of the most; 0 for papers without votes."""
+    votes = np.array([max(one.votes, 0) for one in papers], dtype=np.float64)
+    known = _per_day(papers)
+    speed = np.where(np.isnan(known), votes / (ages + 1), np.maximum(known, 0))
+    most, fastest = np.log1p(votes.max()), np.log1p(speed.max())
+    level = np.log1p(votes) / (most or 1)
+    return level, np.where(votes > 0, np.log1p(speed) / (fastest or 1), 0)
 
 
-def _rising(papers: dict[int, Growth], ages: Sequence[int]) -> dict[int, tuple[float, float]]:
-    """Return (1 - (usual + 1) / (growth + 1), usual) for papers that grow much faster than is usual."""
-    known = {row: one.per_day for row, one in papers.items()}
-    by_age: dict[int, list[float]] = defaultdict(list)
-    for row, speed in known.items():
-        if speed is not None:
-            by_age[ages[row]].append(speed)
-    around = {
-        age: sorted(speed for near in (age - 1, age, age + 1) for speed in by_age.get(near, ()))
-        for age in by_age
-    }
-    found = {}
-    for row, speed in known.items():
-        gain = papers[row].gain
-        if speed is None or gain is None or gain < LEAST_GAIN:
-            continue
-        usual = max(_median_of_others(around[ages[row]], speed), 0.0)
-        if speed > max(TIMES_USUAL * usual, usual + 1):
-            found[row] = (1 - (usual + 1) / (speed + 1), usual)
-    return found
+def _per_day(papers: Sequence[Growth]) -> Floats:
+    return np.array([np.nan if one.per_day is None else one.per_day for one in papers], dtype=np.float64)
 
 
-def _median_of_others(ordered: Sequence[float], own: float) -> float:
+def _rising(papers: Sequence[Growth], ages: Ages) -> tuple[Floats, Floats]:
+    """Return 1 - (usual + 1) / (growth + 1) for papers that grow much faster than is usual, and the usual.
+
+    Usual is the median growth a day of the other papers that are as old, give or take a day.
+    """
+    speed = _per_day(papers)
+    rises, usual = np.zeros(len(papers)), np.zeros(len(papers))
+    known = ~np.isnan(speed)
+    for age in np.unique(ages[known]):
+        around = np.sort(speed[known & (np.abs(ages - age) <= 1)])
+        for at in np.flatnonzero(known & (ages == age)).tolist():
+            if (papers[at].gain or 0) < LEAST_GAIN:
+                continue
+            usual[at] = max(_median_of_others(around, speed[at]), 0.0)
+            if speed[at] > max(TIMES_USUAL * usual[at], usual[at] + 1):
+                rises[at] = 1 - (usual[at] + 1) / (speed[at] + 1)
+    return rises, usual
+
+
+def _median_of_others(ordered: Floats, own: float) -> float:
     """The median of ascending values without one of its own; 0 where there is no other."""
     others = len(ordered) - 1
     if not others:
         return 0.0
-    left_out = bisect_left(ordered, own)
+    left_out = int(np.searchsorted(ordered, own))
 
     def at(place: int) -> float:
-        return ordered[place if place < left_out else place + 1]
+        return float(ordered[place if place < left_out else place + 1])
 
     return (at((others - 1) // 2) + at(others // 2)) / 2

@@ -6,14 +6,16 @@ the kind, its value an object that satisfies :class:`SourceKind`.
 
 from datetime import date
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from digest.errors import UsageError
 from digest.sources.huggingface import HuggingFace
 from digest.types import PageRequest, ParsedPage
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["GROUP", "KINDS", "SourceKind", "get_kind", "known_kinds"]
 
@@ -58,7 +60,7 @@ def get_kind(name: str) -> SourceKind:
     raise UsageError(f"{name!r} is no kind of source; known are: {', '.join(known_kinds())}")
 
 
-def _load(point: EntryPoint) -> SourceKind:
+def _load(point: "EntryPoint") -> SourceKind:
     try:
         loaded = point.load()
     except (ImportError, AttributeError) as error:
@@ -72,5 +74,7 @@ def _load(point: EntryPoint) -> SourceKind:
 
 
 @cache
-def _entry_points() -> tuple[EntryPoint, ...]:
+def _entry_points() -> "tuple[EntryPoint, ...]":
+    from importlib.metadata import entry_points  # slow to import, and needed for strange kinds only
+
     return tuple(entry_points(group=GROUP))
