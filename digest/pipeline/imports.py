@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from digest.errors import DigestError, ParseError, UsageError
+from digest.errors import DigestError, UsageError
 from digest.models import Source
 from digest.pipeline.pages import PageStore
-from digest.pipeline.refresh import CheckRow, file_page, without_days
+from digest.pipeline.refresh import CheckRow, file_page
 from digest.sources.saved import parse_saved
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows
@@ -84,22 +84,12 @@ def _import_file(
 ) -> CheckRow:
     body = _read(file)
     page = parse_saved(body, today=today, name=file.name)
-    if not page.entries:
-        raise ParseError(f"{file.name} is a page, but lists no papers")
     assert source.id is not None  # noqa: S101 - stored rows have ids
     listed_on = day or page.page_date or today
     kept = store.keep(Page(url=f"saved:{file.name}", status=200, body=body, fetched_at=now), source.id)
     kept.day = listed_on
     with database.write() as session:
-        # A day that a person gives wins over what the entries say of themselves.
-        row = file_page(
-            session,
-            source,
-            without_days(page) if day else page,
-            day=listed_on,
-            now=now,
-            own_days=day is None,
-        )
+        row = file_page(session, source, page, day=listed_on, now=now)
         kept.verdict = row.verdict.value
         source_rows.add_page(session, kept)
     return row

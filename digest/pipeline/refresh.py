@@ -19,7 +19,7 @@ from digest.storage.database import Database
 from digest.types import ChangeKind, Entry, Page, PageRequest, ParsedPage, Verdict
 from digest.verdict import judge
 
-__all__ = ["CheckRow", "ConfiguredSource", "Fetch", "Refresher", "file_page", "without_days"]
+__all__ = ["CheckRow", "ConfiguredSource", "Fetch", "Refresher", "file_page"]
 
 MAX_PAGES = 40
 # A host that gave no answer twice in a row is left alone for the rest of the run.
@@ -194,20 +194,16 @@ def file_page(
     day: date,
     now: datetime,
     error: SourceError | None = None,
-    own_days: bool = False,
 ) -> CheckRow:
     """Hold a parsed page against what is stored, file what it lists under ``day``, record the check.
 
     Runs inside the caller's write transaction, so that a page is filed wholly or not at all.
-    ``own_days``: each entry goes under the day it carries itself (``day`` where it carries none), so
-    the page cannot be stale; for lists that nobody asked a certain day of.
     """
     assert row.id is not None  # noqa: S101 - stored rows have ids
     entries = page.entries if page else ()
     known = paper_rows.find_known(session, row.id, entries) if entries else []
-    changes = diff(entries, known, listed_on=None if own_days else day, today=day)
-    judged = without_days(page) if page is not None and own_days else page
-    verdict = judge(judged, changes, day=day, error=error)
+    changes = diff(entries, known, listed_on=day, today=day)
+    verdict = judge(page, changes, day=day, error=error)
     if verdict in NOT_FILED:
         changes, entries = [], ()
     paper_rows.apply_changes(session, row.id, changes, now)
@@ -230,11 +226,6 @@ def file_page(
     del facts["name"], facts["date"]
     source_rows.add_check(session, Check(source_id=row.id, day=day, checked_at=now, **facts))
     return result
-
-
-def without_days(page: ParsedPage) -> ParsedPage:
-    """The same page, its entries silent about the day they belong to."""
-    return replace(page, entries=tuple(replace(entry, listed_on=None) for entry in page.entries))
 
 
 def _lookback(today: date, days: int) -> list[date]:

@@ -49,23 +49,28 @@ class Hits:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TermIndex:
-    """An inverted index with places. Places count on through all candidates, titles first in each.
+    """The words of all candidates in a row, titles first in each, as columns of terms.
 
-    ``pointers[c]:pointers[c+1]`` are the ``places`` of the term in column ``c``. Joined forms of hyphenated
-    words are kept apart: ``joined`` are their columns, ascending, with places and widths beside them.
-    ``text_starts`` and ``title_ends`` have a place per candidate; ``extra`` are columns of terms the model
-    does not know.
+    ``words`` has a column per place, -1 for function words and between texts. A term is looked up by one
+    pass over it, which for a week of papers takes as long as a look into an inverted index would, and
+    needs no second copy. Joined forms of hyphenated words are kept apart: ``joined`` are their columns,
+    ascending, with places and widths beside them. ``text_starts`` and ``title_ends`` have a place per
+    candidate; ``extra`` are columns of terms the model does not know.
     """
 
     known: Mapping[str, int]
     extra: Mapping[str, int]
-    pointers: Ints
-    places: Ints
+    words: Ints
     joined: Ints
     joined_places: Ints
     joined_widths: Ints
     text_starts: Ints
     title_ends: Ints
+
+    @property
+    def columns(self) -> int:
+        """The number of columns."""
+        return len(self.known) + len(self.extra)
 
     def column(self, term: str) -> int | None:
         """Return a term's column, or ``None`` for one that neither model nor candidates have."""
@@ -77,14 +82,12 @@ class TermIndex:
         if column is None:
             nothing = np.empty(0, dtype=np.int32)
             return nothing, nothing
-        starts = self.places[self.pointers[column] : self.pointers[column + 1]]
+        starts = np.flatnonzero(self.words == column).astype(np.int32)
         first, last = np.searchsorted(self.joined, (column, column + 1))
         if first == last:
             return starts, starts + 1
-        joined = self.joined_places[first:last]
-        return np.concatenate([starts, joined]), np.concatenate(
-            [starts + 1, joined + self.joined_widths[first:last]]
-        )
+        joined, widths = self.joined_places[first:last], self.joined_widths[first:last]
+        return np.concatenate([starts, joined]), np.concatenate([starts + 1, joined + widths])
 
     def rows_with(self, term: str) -> Ints:
         """Return the rows of the candidates that have a term, ascending."""
@@ -212,12 +215,8 @@ class _Entry(NamedTuple):
 
 
 class IndexBuilder:
-    """Takes up candidates' words one after the other, then sorts their places by term.
+    """Takes up candidates' words one after the other."""
 
-    While it reads it holds one number a word, and while it sorts two.
-    """
-
-    PIECE = 1 << 18
     REMEMBERED = 1 << 14
 
     def __init__(self, known: Mapping[str, int]) -> None:
@@ -271,37 +270,17 @@ class IndexBuilder:
         return counts
 
     def build(self) -> TermIndex:
-        """Sort; the builder is used up."""
-        self._entries.clear()
-        columns = np.frombuffer(self._places, dtype=np.int32) if self._places else np.empty(0, dtype=np.int32)
-        pointers = np.zeros(len(self.known) + len(self.extra) + 1, dtype=np.int32)
-        pieces = range(0, len(columns), self.PIECE)
-        for first in pieces:
-            piece = columns[first : first + self.PIECE]
-            found, counts = np.unique(piece[piece >= 0], return_counts=True)
-            pointers[found + 1] += counts.astype(np.int32)
-        np.cumsum(pointers, out=pointers)
-        places = np.empty(int(pointers[-1]), dtype=np.int32)
-        free = pointers[:-1].copy()
-        for first in pieces:
-            piece = columns[first : first + self.PIECE]
-            order = np.argsort(piece, kind="stable")
-            order = order[np.searchsorted(piece[order], 0) :]
-            found, counts = np.unique(piece[order], return_counts=True)
-            target = np.repeat(free[found] - (np.cumsum(counts) - counts), counts) + np.arange(len(order))
-            places[target] = order + first
-            free[found] += counts.astype(np.int32)
+        """Return the index; the builder is used up."""
         joined = np.array(sorted(self._joined), dtype=np.int32).reshape(-1, 3)
-        starts = np.array(self._text_starts, dtype=np.int32)
-        ends = np.array(self._title_ends, dtype=np.int32)
         return TermIndex(
             known=self.known,
             extra=self.extra,
-            pointers=pointers,
-            places=places,
+            words=np.frombuffer(self._places, dtype=np.int32)
+            if self._places
+            else np.empty(0, dtype=np.int32),
             joined=np.ascontiguousarray(joined[:, 0]),
             joined_places=joined[:, 1],
             joined_widths=joined[:, 2],
-            text_starts=starts,
-            title_ends=ends,
+            text_starts=np.array(self._text_starts, dtype=np.int32),
+            title_ends=np.array(self._title_ends, dtype=np.int32),
         )

@@ -101,13 +101,12 @@ def prepare(
         unique.setdefault(candidate.paper_id, candidate)
     candidates = tuple(unique.values())
     index, matrix = _read(candidates, model)
-    columns = len(index.known) + len(index.extra)
     unseen = idf_of(np.zeros(1, dtype=np.int32), model.texts)
     # One more weight at the end, for terms without a column.
     idf = np.concatenate([idf_of(model.frequency, model.texts), np.repeat(unseen, len(index.extra) + 1)])
     matrix = weigh(matrix, idf)
     background = model.background.copy()
-    background.resize((background.shape[0], columns))
+    background.resize((background.shape[0], index.columns))
     background = weigh(background, idf) if background.shape[0] else matrix
     centre = np.asarray(background.sum(axis=0)).ravel() / max(background.shape[0], 1)
     mean = float(np.mean(background @ centre)) if background.shape[0] else 0.0
@@ -149,7 +148,7 @@ def _read(candidates: Sequence[Candidate], model: Model) -> tuple[TermIndex, sp.
         counts.extend([min(found[column], 255) for column in ordered])
         pointers.append(len(columns))
     index = builder.build()
-    shape = (len(candidates), len(index.known) + len(index.extra))
+    shape = (len(candidates), index.columns)
     # Counts stay bytes until the index is built, and columns keep their memory: it is a lot with many papers.
     weights = np.array(counts, dtype=np.float32)
     taken = np.frombuffer(columns, dtype=np.int32) if columns else np.empty(0, dtype=np.int32)

@@ -97,8 +97,8 @@ def select(reader: Reader, sent: Collection[int], library: Library) -> list[Pick
     picks = list(islice(_following(scores, chosen), cap))
     trending, rising = _places(cap, weight, has_taste=reader.has_taste)
     trend = library.prepared.trend
-    rising_rows = [row for row in trend.rising_order if not chosen.known[row]] if rising else []
-    trending_rows = [row for row in trend.order if not chosen.known[row]] if trending else []
+    rising_rows = _unknown(trend.rising_order, chosen.known)
+    trending_rows = _unknown(trend.order, chosen.known)
     rising, trending = min(rising, len(rising_rows)), min(trending, len(trending_rows))
     liked = _for_you(scores, chosen) if weight < 1 else iter(())
     picks += islice(liked, max(cap - len(picks) - trending - rising, 0))
@@ -111,6 +111,11 @@ def select(reader: Reader, sent: Collection[int], library: Library) -> list[Pick
         picks += islice(_trending(trending_rows, chosen, library), max(min(most - had, cap - len(picks)), 0))
     order = list(Section)
     return sorted(picks, key=lambda pick: (order.index(pick.section), -pick.score, _tie(pick, library)))
+
+
+def _unknown(rows: NDArray[np.int32], known: Mask) -> list[int]:
+    unknown: list[int] = rows[~known[rows]].tolist()
+    return unknown
 
 
 def _tie(pick: Pick, library: Library) -> tuple[int, int]:

@@ -69,8 +69,8 @@ class Trend:
     speed: NDArray[np.float64]
     score: NDArray[np.float64]
     rising: NDArray[np.float64]
-    order: tuple[int, ...]
-    rising_order: tuple[int, ...]
+    order: NDArray[np.int32]
+    rising_order: NDArray[np.int32]
     position: NDArray[np.int64]
     growth: tuple[Growth | None, ...]
     usual: NDArray[np.float64]
@@ -101,16 +101,16 @@ def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighti
             rising[row], typical[row] = rises[at], usual[at]
             growth[row], position[row] = papers[at], papers[at].position
     score = (level + speed) / 2
-    number = np.arange(len(score))
-    order = np.lexsort((number, position, -score.round(9)))
-    rising_order = np.lexsort((number, -rising.round(9)))
+    number = np.arange(len(score), dtype=np.int32)
+    order = np.lexsort((number, position, -score.round(9))).astype(np.int32)
+    rising_order = np.lexsort((number, -rising.round(9))).astype(np.int32)
     return Trend(
         level=level,
         speed=speed,
         score=score,
         rising=rising,
-        order=tuple(row for row in order.tolist() if score[row] > 0),
-        rising_order=tuple(row for row in rising_order.tolist() if rising[row] > 0),
+        order=order[score[order] > 0],
+        rising_order=rising_order[rising[rising_order] > 0],
         position=position,
         growth=tuple(growth),
         usual=typical,
