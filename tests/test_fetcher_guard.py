@@ -1,21 +1,19 @@
 """Where the fetcher goes and what it takes along. Numbers are those of the list of known faults."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
 import respx
+import trustme
 
 from digest.errors import FetchError
 from digest.types import PageRequest, Verdict
@@ -271,33 +269,29 @@ def test_threads_share_a_fetcher() -> None:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of our own for papers.example, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which makes the certificate, is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    files = folder / "cert.pem", folder / "key.pem"
-    command = f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x"
-    extension = ["-addext", "subjectAltName=DNS:papers.example"]
-    subprocess.run(
-        [*command.split(), *extension, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True
-    )
-    return files
+def authority() -> trustme.CA:
+    """A certificate authority of our own, for papers.example."""
+    return trustme.CA()
 
 
-def serve_tls(certificate: tuple[Path, Path], names: list[str | None]) -> ssl.SSLContext:
+def trusted(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def serve_tls(authority: trustme.CA, names: list[str | None]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
+    authority.issue_cert("papers.example").configure_cert(context)
     context.sni_callback = lambda _sock, name, _context: names.append(name)
     return context
 
 
-def test_tls_is_verified_against_the_name(certificate: tuple[Path, Path]) -> None:
+def test_tls_is_verified_against_the_name(authority: trustme.CA) -> None:
     """Dialled by address, but SNI, certificate check and Host header use the name."""
     names: list[str | None] = []
-    trusting = ssl.create_default_context(cafile=certificate[0])
-    with LoopbackServer(answer(body=BODY), serve_tls(certificate, names)) as server:
+    trusting = trusted(authority)
+    with LoopbackServer(answer(body=BODY), serve_tls(authority, names)) as server:
         network = Switchboard(server.port)
         fetcher = make_fetcher(timeout_s=5, resolver=Resolver([PUBLIC]), network=network, tls=trusting)
         assert fetcher.get(PageRequest("https://papers.example/")).body == BODY
@@ -312,12 +306,12 @@ def test_tls_is_verified_against_the_name(certificate: tuple[Path, Path]) -> Non
     assert len(network.dialled) == 2
 
 
-def test_permission_survives_the_step_to_https(certificate: tuple[Path, Path]) -> None:
+def test_permission_survives_the_step_to_https(authority: trustme.CA) -> None:
     """A private host may send us from http to https on its usual port, but credentials stay behind."""
-    trusting = ssl.create_default_context(cafile=certificate[0])
+    trusting = trusted(authority)
     with (
         LoopbackServer(redirect("https://papers.example/")) as plain,
-        LoopbackServer(answer(body=BODY), serve_tls(certificate, [])) as secure,
+        LoopbackServer(answer(body=BODY), serve_tls(authority, [])) as secure,
     ):
 
         class Both(Switchboard):
@@ -332,9 +326,9 @@ def test_permission_survives_the_step_to_https(certificate: tuple[Path, Path]) -
         assert secure.header("x-api-key") is None
 
 
-def test_an_unknown_certificate_is_refused_once(certificate: tuple[Path, Path]) -> None:
+def test_an_unknown_certificate_is_refused_once(authority: trustme.CA) -> None:
     """Not tried again, and no request is sent."""
-    with LoopbackServer(answer(body=BODY), serve_tls(certificate, [])) as server:
+    with LoopbackServer(answer(body=BODY), serve_tls(authority, [])) as server:
         network = Switchboard(server.port)
         fetcher = make_fetcher(timeout_s=5, resolver=Resolver([PUBLIC]), network=network)
         with pytest.raises(FetchError, match="prove") as caught:

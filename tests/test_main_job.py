@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -98,7 +99,7 @@ def test_growth_named_in_reasons_is_recomputed_from_the_observations(server: Dai
     ok("subscriber", "add", "reader@example.org", "--active", "--now", "2026-01-12T00:00:00Z")
     assert ok("compose", "--now", "2026-01-13T08:00:00Z", "--json").json["issues"] == 1
     found = 0
-    with make_app(read_settings()).database.read() as session:
+    with closing(make_app(read_settings()).database) as database, database.read() as session:
         for row in session.exec(select(StoredRecommendation)):
             for reason in row.reasons:
                 match = re.search(r"\+(\d[\d,]*) votes? since", reason["text"])

@@ -45,7 +45,9 @@ def _root(
     ] = False,
 ) -> None:
     """Reads the pages where trending papers appear and sends each reader one good digest."""
-    context.obj = State(now_text=now, day_text=date)
+    here = State(now_text=now, day_text=date)
+    context.obj = here
+    context.call_on_close(here.close)
     if now:
         from digest.cli.state import parse_time
 

@@ -1,5 +1,6 @@
 """Commands that start, look after and show the program: init, demo, db, status, serve."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,8 +40,8 @@ def upgrade(context: typer.Context, as_json: Json = False) -> None:
 
     settings = state(context).settings
     prepare_data_dir(settings)
-    database = Database(settings.effective_database_url)
-    changed = database.upgrade()
+    with closing(Database(settings.effective_database_url)) as database:
+        changed = database.upgrade()
     if as_json:
         print_json({"upgraded": changed})
     else:

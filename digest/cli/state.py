@@ -49,6 +49,11 @@ class State:
         set_up_logging(self.settings.log_level)
         return make_app(self.settings, now=self.fixed_now)
 
+    def close(self) -> None:
+        """Let go of the database, if this command opened it."""
+        if "app" in self.__dict__:
+            self.app.database.close()
+
     @property
     def fixed_now(self) -> datetime | None:
         """The clock as a person set it, or ``None``."""

@@ -33,7 +33,7 @@ class DemoSettings(Settings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments only."""
-        return (init_settings,)
+        return (env_settings, init_settings)
 
 
 class SiteFetcher(Fetcher):

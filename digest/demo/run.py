@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -17,8 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn
 from digest.demo.plan import DemoDay
 from digest.demo.program import DemoApp, make_demo_app
 from digest.demo.readers import READERS, register_readers
-from digest.demo.report import DayRow, day_table, read_day
+from digest.demo.report import DayRow, day_name, day_table, read_day
 from digest.demo.site import DemoSite
+from digest.errors import UsageError
 from digest.pipeline.moment import Moment
 from digest.runs import run_compose, run_deliver, run_refresh
 from digest.schedule import SubscriptionRule, due_at
@@ -62,7 +64,7 @@ class DemoResult:
     @property
     def command(self) -> str:
         """One command that shows a digest as it was mailed."""
-        words = [_digest_command(), "preview", READERS[0].email, "--date", str(self.rows[-1].date)]
+        words = [_digest_command(), "preview", READERS[0].email, "--date", str(self.rows[-1].day)]
         return f"DIGEST_DATA_DIR={shlex.quote(str(self.data_dir))} {shlex.join(words)}"
 
 
@@ -76,17 +78,20 @@ def run_demo(
     """
     begun = time.monotonic()
     progress = progress or Console(stderr=True)
-    with DemoSite() as site, _bar(progress) as bar:
-        days = _Days(make_demo_app(data_dir, site), site)
+    with ExitStack() as stack:
+        site = stack.enter_context(DemoSite())
+        app = make_demo_app(data_dir, site)
+        stack.callback(app.database.close)
+        bar = stack.enter_context(_bar(progress))
+        days = _Days(app, site)
         task = bar.add_task("", total=len(site.plan.days) * days.steps_a_day)
         for day in site.plan.days:
-            progress.print(f"{_name(day.date)}: {day.story}", highlight=False)
+            progress.print(f"{day_name(day.date)}: {day.story}", highlight=False)
             days.run(day, lambda text: bar.update(task, advance=1, description=text))
         again = days.again()
         rows = tuple(days.read(day.date) for day in site.plan.days)
-        days.app.database.close()
     seconds = time.monotonic() - begun
-    result = DemoResult(days.app.data_dir, rows, days.steps, days.sent, again, seconds)
+    result = DemoResult(app.data_dir, rows, days.steps, days.sent, again, seconds)
     _show(result, console or Console())
     return result
 
@@ -108,7 +113,7 @@ class _Days:
 
     def run(self, day: DemoDay, say: Callable[[str], None]) -> None:
         """One day, from the morning's refresh to the last reader's hour."""
-        name = _name(day.date)
+        name = day_name(day.date)
         self._once("refresh", datetime.combine(day.date, REFRESHED), run_refresh)
         say(f"{name}: read")
         for at in _hours(day.date):
@@ -133,17 +138,24 @@ class _Days:
 
     def read(self, day: date) -> DayRow:
         """What is stored of that day."""
-        refreshed_at = datetime.combine(day, REFRESHED)
-        return read_day(self.app, day, refreshed_at=refreshed_at, last=_hours(day)[-1])
+        days = [one.date for one in self.site.plan.days if one.date >= day]
+        refreshes = [datetime.combine(one, REFRESHED) for one in days]
+        return read_day(self.app, day, refreshes=refreshes, asked_at=_hours(day)[-1])
 
     def _once(self, use_case: str, at: datetime, run: Callable[[DemoApp, Moment], Any]) -> dict[str, Any]:
-        """Run a use case at that time, unless it ran then already; its counts, or nothing."""
+        """Run a use case at that time, unless it ran then already; its counts, or nothing.
+
+        Raises ``UsageError`` where another run holds the folder: its steps must not be passed over.
+        """
         with self.app.database.read() as session:
             if any(past.ok for past in run_rows.list_runs(session, use_case, first=at, last=at)):
                 return {}
         self.site.now = at
         self.steps += 1
-        counts: dict[str, Any] = run(self.app, Moment.of(at)).as_dict()
+        outcome = run(self.app, Moment.of(at))
+        if outcome.locked:
+            raise UsageError(f"another run is at work in {self.app.data_dir}; try again when it is done")
+        counts: dict[str, Any] = outcome.as_dict()
         return counts
 
 
@@ -166,11 +178,8 @@ def _hours(day: date) -> list[datetime]:
 
 
 def _bar(console: Console) -> Progress:
-    return Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True)
-
-
-def _name(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}"
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _show(result: DemoResult, console: Console) -> None:

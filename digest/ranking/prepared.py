@@ -100,6 +100,7 @@ def prepare(
     for candidate in sorted(papers, key=lambda one: (one.paper_id, one.title, one.abstract)):
         unique.setdefault(candidate.paper_id, candidate)
     candidates = tuple(unique.values())
+    rows = {paper_id: row for row, paper_id in enumerate(unique)}
     index, matrix = _read(candidates, model)
     unseen = idf_of(np.zeros(1, dtype=np.int32), model.texts)
     # One more weight at the end, for terms without a column.
@@ -115,7 +116,7 @@ def prepare(
     return Prepared(
         now=now,
         candidates=candidates,
-        rows={candidate.paper_id: row for row, candidate in enumerate(candidates)},
+        rows=rows,
         index=index,
         idf=idf,
         matrix=matrix,
@@ -126,7 +127,7 @@ def prepare(
         categories=_categories(candidates),
         same_title=np.array(same_title, dtype=np.int32),
         titles=titles,
-        trend=measure_trend(candidates, observations, now),
+        trend=measure_trend(candidates, rows, observations, now),
     )
 
 

@@ -5,9 +5,10 @@ All figures are per source, since a hundred votes here may be ten votes there.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,16 +77,19 @@ class Trend:
     usual: NDArray[np.float64]
 
 
-def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighting], now: datetime) -> Trend:
+def measure_trend(
+    candidates: Sequence[Candidate], rows: Mapping[int, int], observations: Iterable[Sighting], now: datetime
+) -> Trend:
     """Measure votes and their growth for each candidate, from what was observed up to ``now``.
+
+    ``rows`` maps paper ids to the candidates' places.
 
     ``score``: the mean of log votes and log votes a day, each as a share of the most any candidate has at
     that source. Where there was one look only, votes a day are all its votes over its days on the list.
     """
-    rows = {candidate.paper_id: row for row, candidate in enumerate(candidates)}
     by_source: dict[str, dict[int, Growth]] = {}
     for source, looks in _looks(rows, observations, now).items():
-        by_source[source] = {row: _growth(source, *looks.pop(row), now) for row in sorted(looks)}
+        by_source[source] = {row: _growth(source, looks.pop(row), now) for row in sorted(looks)}
     level, speed, rising, typical = (np.zeros(len(candidates)) for _ in range(4))
     position = np.full(len(candidates), FAR, dtype=np.int64)
     growth: list[Growth | None] = [None] * len(candidates)
@@ -117,33 +121,43 @@ def measure_trend(candidates: Sequence[Candidate], observations: Iterable[Sighti
     )
 
 
+class _Looks(NamedTuple):
+    """The first look within the window, if there was one before the last, and the last of all."""
+
+    first_at: datetime
+    first_votes: int
+    last_at: datetime
+    last_votes: int
+    position: int
+
+
 def _looks(
-    rows: dict[int, int], observations: Iterable[Sighting], now: datetime
-) -> dict[str, dict[int, tuple[Sighting, Sighting]]]:
-    """Return the first look within the window and the last of all, by source and row."""
-    looks: dict[str, dict[int, tuple[Sighting, Sighting]]] = defaultdict(dict)
+    rows: Mapping[int, int], observations: Iterable[Sighting], now: datetime
+) -> dict[str, dict[int, _Looks]]:
+    """Return what matters of the observations of each paper, by source and row."""
+    looks: dict[str, dict[int, _Looks]] = defaultdict(dict)
     for one in observations:
-        row = rows.get(one.paper_id)
-        if row is None or one.votes is None or one.observed_at > now:
+        row, votes, at = rows.get(one.paper_id), one.votes, one.observed_at
+        if row is None or votes is None or at > now:
             continue
-        first, last = looks[one.source].get(row, (one, one))
-        inside = one.observed_at >= now - WINDOW
-        if inside and (first.observed_at < now - WINDOW or _when(one) < _when(first)):
-            first = one
-        looks[one.source][row] = (first, one if _when(one) > _when(last) else last)
+        position = one.position or FAR
+        seen = looks[one.source].get(row) or _Looks(at, votes, at, votes, position)
+        if at >= now - WINDOW and (
+            seen.first_at < now - WINDOW or (at, votes) < (seen.first_at, seen.first_votes)
+        ):
+            seen = seen._replace(first_at=at, first_votes=votes)
+        if (at, votes, -position) > (seen.last_at, seen.last_votes, -seen.position):
+            seen = seen._replace(last_at=at, last_votes=votes, position=position)
+        looks[one.source][row] = seen
     return looks
 
 
-def _when(look: Sighting) -> tuple[datetime, int, int]:
-    return look.observed_at, look.votes or 0, -(look.position or FAR)
-
-
-def _growth(source: str, first: Sighting, last: Sighting, now: datetime) -> Growth:
-    votes, position = last.votes or 0, last.position or FAR
-    until = last.observed_at.astimezone(UTC)
-    if first.observed_at >= last.observed_at or first.observed_at < now - WINDOW:
-        return Growth(source, votes, until, position=position)
-    return Growth(source, votes, until, first.votes or 0, first.observed_at.astimezone(UTC), position)
+def _growth(source: str, seen: _Looks, now: datetime) -> Growth:
+    until = seen.last_at.astimezone(UTC)
+    if seen.first_at >= seen.last_at or seen.first_at < now - WINDOW:
+        return Growth(source, seen.last_votes, until, position=seen.position)
+    since = seen.first_at.astimezone(UTC)
+    return Growth(source, seen.last_votes, until, seen.first_votes, since, seen.position)
 
 
 def _age(candidate: Candidate, now: datetime) -> int:
