@@ -33,7 +33,7 @@ class DemoSettings(Settings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments only."""
-        return (env_settings, init_settings)
+        return (init_settings,)
 
 
 class SiteFetcher(Fetcher):
