@@ -116,6 +116,16 @@ def test_nothing_above_the_threshold(site: DailyServer) -> None:
     assert why("--now", f"{MONDAY}T10:00:00Z")["cause"] == "nothing_above_threshold"
 
 
+def test_an_empty_day_is_named_though_older_papers_are_left_over(site: DailyServer) -> None:
+    """What was passed over on Monday does not explain Tuesday; that Tuesday lists nothing does."""
+    configure(site.url, "trend_weight = 0.0")
+    subscribe("--active")
+    ok("interest", "add", READER, "--name", "beetles", "--keyword", "carabid beetles")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    ok("run", "--now", "2026-01-13T09:00:00Z")
+    assert why("--now", "2026-01-13T10:00:00Z")["cause"] == "source_late"
+
+
 def test_a_source_that_is_down(site: DailyServer) -> None:
     """Unreachable, said with the source's name."""
     site.broken = {f"2026-01-{day:02d}" for day in range(10, 20)}

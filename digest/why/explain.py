@@ -43,7 +43,9 @@ def explain(facts: WhyFacts) -> Explanation:
 def empty_reason(facts: WhyFacts) -> Explanation:
     """Why there is nothing to say on that date. Needs the checks and counts only; stored with the issue."""
     left = max(facts.n_candidates - facts.n_already_sent, facts.n_below_threshold)
-    if left:
+    todays = [check for check in facts.checks if check.day >= facts.local_date]
+    # What is left over from days before was passed over then; that this day brought nothing tells more.
+    if left and not (todays and all(check.verdict is Verdict.EMPTY for check in todays)):
         some = f"None of the {left} papers" if left > 1 else "The one paper"
         were, is_close = ("were", "is") if left > 1 else ("was", "is not")
         return Explanation(
