@@ -203,7 +203,11 @@ def make_app(settings: Settings, *, now: datetime | None = None) -> App:
             f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
         ) from error
     database = Database(settings.effective_database_url)
-    database.upgrade()
+    try:
+        database.upgrade()
+    except BaseException:
+        database.close()
+        raise
     return App(settings=settings, database=database, fixed_now=now)
 
 
