@@ -138,7 +138,7 @@ pin() {
     shift
     env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
         uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-        --no-emit-index-url --no-emit-find-links --custom-compile-command "./run.sh pins" \
+        --custom-compile-command "./run.sh pins" \
         --output-file "$file" pyproject.toml "$@" >/dev/null
 }
 
