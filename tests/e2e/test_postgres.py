@@ -32,7 +32,10 @@ from tests import (
     test_storage_sources,
     test_storage_subscribers,
 )
+from tests.cli_runner import ok
+from tests.daily_server import DailyServer, item, serving
 from tests.storage_rows import add_papers, make_entry
+from tests.test_main_job import configure
 
 pytest_plugins = ("tests.storage_fixtures",)
 pytestmark = pytest.mark.e2e
@@ -244,3 +247,19 @@ def test_writers_wait_their_turn(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert sorted(counted) == [0, 1, 2, 3]
+
+
+def test_the_main_job_runs_on_it(fresh_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The use cases through the command line; a second run sends nothing."""
+    monkeypatch.setenv("DIGEST_DATABASE_URL", fresh_url)
+    items = [item(number, title=f"On retrieval, part {number}", votes=number) for number in range(1, 15)]
+    with serving(DailyServer({"2026-01-12": items})) as site:
+        configure(site.url)
+        ok("subscriber", "add", "reader@example.org", "--active")
+        ok("interest", "add", "reader@example.org", "--name", "retrieval", "--keyword", "retrieval")
+        first, second = (ok("run", "--date", "2026-01-12", "--json").json for _ in range(2))
+    assert (first["refresh"]["sources"][0]["new"], first["deliver"]["sent"]) == (14, 1)
+    assert (second["refresh"]["sources"][0]["verdict"], second["deliver"]["sent"]) == ("unchanged", 0)
+    assert len(ok("papers", "search", "retrieval", "--json").json) == 14
+    assert "10 papers" in ok("why", "reader@example.org", "--date", "2026-01-12").out
+    assert not (tmp_path / "data" / "digest.db").exists()
