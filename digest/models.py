@@ -339,7 +339,10 @@ class StoredRecommendation(Base, table=True):
 
 
 class Delivery(Base, table=True):
-    """The history of sending one issue on one channel. Recipient and Message-ID are frozen when planned."""
+    """The history of sending one issue on one channel. Recipient and Message-ID are frozen when planned.
+
+    ``may_have_arrived``: an attempt ended without an answer after its data, so the reader may have it.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -353,6 +356,7 @@ class Delivery(Base, table=True):
     message_id: str = Field(unique=True)
     status: str
     attempts: int = 0
+    may_have_arrived: bool = False
     planned_at: datetime = _time("planned_at")
     sending_at: datetime | None = _time("sending_at", null=True)
     sent_at: datetime | None = _time("sent_at", null=True)

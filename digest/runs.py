@@ -88,6 +88,7 @@ def run_refresh(
 
     Raises ``UsageError`` for an unknown source.
     """
+    moment.check()
     sources = app.sources(name)
     with app.lock("refresh") as mine:
         if not mine:
@@ -114,15 +115,24 @@ def run_refresh(
         return _recorded(app, moment, "refresh", work)
 
 
-def run_compose(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
-    """Compose what is due, then publish the feeds that show it."""
+def run_compose(
+    app: App, moment: Moment, *, only: str | None = None, early: bool = False, progress: Say = _silent
+) -> RunOutcome:
+    """Compose what is due (see ``Composer.compose``), then publish the feeds that show it.
+
+    Feeds that cannot be written are told in the outcome: the issues are composed all the same.
+    """
+    moment.check()
     with app.lock("compose") as mine:
         if not mine:
             return RunOutcome({"issues": 0, "empty": 0, "skipped": 0}, locked=True)
 
         def work() -> tuple[RunOutcome, bool]:
-            counts = app.composer().compose(moment, progress=progress)
-            app.publisher().write(moment)
+            counts = app.composer().compose(moment, only=only, early=early, progress=progress)
+            try:
+                app.publisher().write(moment)
+            except DigestError as error:
+                return RunOutcome(counts | {"error": str(error)}, ok=False), False
             return RunOutcome(counts), True
 
         return _recorded(app, moment, "compose", work)
@@ -148,19 +158,29 @@ def run_deliver(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutc
 
 
 def run_all(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict[str, Any], bool]:
-    """Refresh, compose and deliver; a source that fails does not keep mail from leaving."""
+    """Refresh, compose and deliver; a step that fails keeps no other from its work."""
+    moment.check()
     days = [moment.day] if moment.day else None
-    refreshed = run_refresh(app, moment, days=days, progress=progress)
-    composed = run_compose(app, moment, progress=progress)
-    delivered = run_deliver(app, moment, progress=progress)
-    steps = {"refresh": refreshed.as_dict(), "compose": composed.as_dict(), "deliver": delivered.as_dict()}
-    return steps, refreshed.ok and composed.ok and delivered.ok
+    work: dict[str, Callable[[], RefreshOutcome | RunOutcome]] = {
+        "refresh": lambda: run_refresh(app, moment, days=days, progress=progress),
+        "compose": lambda: run_compose(app, moment, progress=progress),
+        "deliver": lambda: run_deliver(app, moment, progress=progress),
+    }
+    steps: dict[str, Any] = {}
+    ok = True
+    for name, step in work.items():
+        try:
+            outcome = step()
+            steps[name], ok = outcome.as_dict(), ok and outcome.ok
+        except DigestError as error:
+            steps[name], ok = {"error": str(error)}, False
+    return steps, ok
 
 
 def _recorded(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[Outcome, bool]]) -> Outcome:
     """Do the work between a row that says it began and its end; a failure is recorded and raised."""
     with app.database.write() as session:
-        run_id = run_rows.start_run(session, use_case, moment.now_in("UTC"))
+        run_id = run_rows.start_run(session, use_case, moment.ran_at())
     outcome: dict[str, Any] = {}
     ok = False
     try:
@@ -173,4 +193,4 @@ def _recorded(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[
         return result
     finally:
         with app.database.write() as session:
-            run_rows.finish_run(session, run_id, ok=ok, outcome=outcome, now=moment.now_in("UTC"))
+            run_rows.finish_run(session, run_id, ok=ok, outcome=outcome, now=moment.ran_at())

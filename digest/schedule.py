@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from digest.errors import UsageError
-from digest.types import Cadence
+from digest.types import Cadence, SubscriberStatus
 
 __all__ = [
     "SubscriptionRule",
@@ -24,6 +24,7 @@ __all__ = [
     "end_of_day",
     "exists",
     "is_on",
+    "is_served",
     "local_date",
     "next_due",
 ]
@@ -94,6 +95,13 @@ def is_on(rule: SubscriptionRule, day: date) -> bool:
     if rule.cadence is Cadence.WEEKLY:
         return day.weekday() == rule.weekday
     return rule.cadence is Cadence.DAILY or day.weekday() < 5
+
+
+def is_served(status: str, paused_until: date | None, day: date) -> bool:
+    """Whether a reader of that standing gets anything on ``day``, a date of theirs."""
+    if status == SubscriberStatus.PAUSED:
+        return paused_until is not None and paused_until <= day
+    return status == SubscriberStatus.ACTIVE
 
 
 def due_at(rule: SubscriptionRule, day: date) -> datetime | None:

@@ -21,7 +21,7 @@ from digest.pipeline.coverage import load_checks, source_labels
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
 from digest.ranking import Prepared, prepare, recommend
-from digest.schedule import SubscriptionRule, due_at, due_date
+from digest.schedule import SubscriptionRule, due_at, due_date, is_served
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
@@ -136,19 +136,24 @@ class Composer:
         moment: Moment,
         *,
         only: str | None = None,
+        early: bool = False,
         progress: Callable[[str], None] = lambda _: None,
     ) -> dict[str, int]:
         """Compose and freeze every issue that is due (or that of the reader ``only``).
+
+        ``early``: the day asked for is due even before the reader's hour.
 
         Returns ``issues`` (composed now), ``empty`` (nothing to say; recorded with its reason) and
         ``skipped`` (had one already, or not due).
         """
         with self.database.read() as session:
-            pairs = subscriber_rows.list_active(session, moment.now_in("UTC").date())
-            if only is not None:
-                pairs = [pair for pair in pairs if pair[0].email == only]
-            due = self._due(session, pairs, moment)
-        counts = {"issues": 0, "empty": 0, "skipped": len(pairs) - sum(map(len, due.values()))}
+            pairs = [
+                pair
+                for pair in subscriber_rows.list_active(session)
+                if (only is None or pair[0].email == only) and _is_served(pair, moment)
+            ]
+            due = self._due(session, pairs, moment, early=early)
+        counts = {"issues": 0, "empty": 0, "skipped": len(pairs)}
         done = 0
         for (day, now), group in sorted(due.items(), key=lambda one: one[0]):
             prepared = self.prepare(day, now)
@@ -156,14 +161,15 @@ class Composer:
                 with self.database.read() as session:
                     drafts = self.draft(session, block, day, now, prepared)
                 with self.database.write() as session:
-                    for draft in drafts:
+                    for draft in self._still_due(session, drafts, moment):
                         counts["issues" if self._freeze(session, draft, moment) else "empty"] += 1
+                counts["skipped"] = len(pairs) - counts["issues"] - counts["empty"]
                 done += len(block)
                 progress(f"{done} readers")
         return counts
 
     def _due(
-        self, session: Session, pairs: Sequence[Pair], moment: Moment
+        self, session: Session, pairs: Sequence[Pair], moment: Moment, *, early: bool
     ) -> dict[tuple[date, datetime], list[Pair]]:
         """Who is due, by local date and by what time it is for them."""
         ids = [subscription.id for _, subscription in pairs if subscription.id is not None]
@@ -177,11 +183,24 @@ class Composer:
             if moment.day is None:
                 day = due_date(rule, now, dates, self.rules.issue_window_h)
             else:
-                is_due = due_at(rule, moment.day) is not None and moment.day not in dates
+                begins = due_at(rule, moment.day)
+                is_due = begins is not None and (early or begins <= now) and moment.day not in dates
                 day = moment.day if is_due else None
             if day is not None:
                 due[day, now].append((subscriber, subscription))
         return due
+
+    def _still_due(self, session: Session, drafts: Sequence[Draft], moment: Moment) -> list[Draft]:
+        """Those whose reader is still there to be served, and who got no issue from elsewhere meanwhile."""
+        ids = [draft.subscription.id for draft in drafts if draft.subscription.id is not None]
+        there = {pair[1].id for pair in subscriber_rows.list_active(session, ids) if _is_served(pair, moment)}
+        since = min((draft.local_date for draft in drafts), default=date.min)
+        served = issue_rows.served_dates(session, ids, since=since)
+        return [
+            draft
+            for draft in drafts
+            if draft.subscription.id in there and draft.local_date not in served[draft.subscription.id or 0]
+        ]
 
     def prepare(self, day: date, now: datetime, *, keep_model: bool = True) -> Prepared:
         """Everything about the papers of that day's window that does not depend on a reader."""
@@ -204,7 +223,9 @@ class Composer:
         profiles = subscriber_rows.load_profiles(
             session, pairs, max_papers=self.rules.papers, trend_weight=self.rules.trend_weight
         )
-        sent = issue_rows.list_sent(session, [profile.subscriber_id for profile in profiles])
+        ids = [profile.subscriber_id for profile in profiles]
+        judged = subscriber_rows.list_judged(session, ids)
+        sent = {who: had | judged.get(who, set()) for who, had in issue_rows.list_sent(session, ids).items()}
         chosen = recommend(profiles, sent, prepared)
         wanted = {one.paper_id for recommendations in chosen for one in recommendations}
         views = paper_rows.get_views(session, sorted(wanted), until=now)
@@ -294,6 +315,11 @@ class Composer:
         with self.database.read() as session:
             views = paper_rows.get_views(session, ids, until=now)
         return [views[paper_id] for paper_id in ids]
+
+
+def _is_served(pair: Pair, moment: Moment) -> bool:
+    subscriber, subscription = pair
+    return is_served(subscriber.status, subscriber.paused_until, moment.today_in(subscription.zone))
 
 
 def rule_of(subscription: Subscription, now: datetime) -> SubscriptionRule:

@@ -7,8 +7,10 @@ at the start of the next one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlmodel import Session
 
 from digest.errors import DeliveryError
 from digest.mailer import Channel
@@ -16,6 +18,7 @@ from digest.message import MessageParts, make_message, make_message_id
 from digest.models import Delivery, Issue, Subscriber
 from digest.pipeline.moment import Moment
 from digest.render import FeedbackLinks, MailContext, mailto, render_html, render_text
+from digest.schedule import is_served
 from digest.storage import deliveries as delivery_rows
 from digest.storage import issues as issue_rows
 from digest.storage.database import Database
@@ -62,9 +65,10 @@ class Deliverer:
         counts = dict.fromkeys(COUNTED, 0)
         counts["uncertain"] = self._settle(channel, moment)
         with self.database.read() as session:
-            due = delivery_rows.list_due(session, moment.now)
-        for number, (delivery, issue, subscriber) in enumerate(due, start=1):
-            outcome = self._deliver_one(channel, delivery, issue, subscriber, moment)
+            due = [delivery.id for delivery, _, _ in delivery_rows.list_due(session, moment.now)]
+        for number, delivery_id in enumerate(due, start=1):
+            assert delivery_id is not None  # noqa: S101 - stored rows have ids
+            outcome = self._deliver_one(channel, delivery_id, moment)
             if outcome in counts:
                 counts[outcome] += 1
             progress(f"{number} of {len(due)}")
@@ -85,84 +89,83 @@ class Deliverer:
                     status=DeliveryStatus.PLANNED if again else DeliveryStatus.UNCERTAIN,
                     now=moment.now,
                     reason="the run that sent it was interrupted",
+                    may_have_arrived=True,
                 )
         return held
 
-    def _deliver_one(
-        self, channel: Channel, delivery: Delivery, issue: Issue, subscriber: Subscriber, moment: Moment
-    ) -> str:
-        if not is_served(subscriber, moment.today_in(issue.zone)):
-            self._set(delivery, DeliveryStatus.SKIPPED, moment, reason=f"the reader is {subscriber.status}")
-            return "skipped"
-        if moment.now_in(issue.zone) >= issue.expires_at:
-            self._expire(delivery, issue, moment)
-            return "expired"
-        assert issue.id is not None  # noqa: S101 - stored rows have ids
+    def _deliver_one(self, channel: Channel, delivery_id: int, moment: Moment) -> str:
+        """Send one mail, if it is still to be sent; return what became of it."""
         with self.database.read() as session:
+            found = delivery_rows.get_waiting(session, delivery_id)
+            if found is None:
+                return "gone"
+            delivery, issue, subscriber = found
+            assert issue.id is not None  # noqa: S101 - stored rows have ids
             view = issue_rows.load_issue_views(session, [issue.id])[issue.id]
-        message = self.message(view, subscriber, delivery.recipient, delivery.message_id)
-        self._set(delivery, DeliveryStatus.SENDING, moment, attempt=True)
         try:
+            message = self.message(view, subscriber, delivery.recipient, delivery.message_id)
+            claimed = self._claim(delivery_id, moment)
+            if claimed != "claimed":
+                return claimed
             reply = channel.send(self.envelope.sender, delivery.recipient, message, delivery.message_id)
         except DeliveryError as error:
             return self._failed(delivery, error, moment)
-        self._set(delivery, DeliveryStatus.SENT, moment, reply=reply)
+        self._set(delivery_id, DeliveryStatus.SENT, moment, reply=reply)
         return "sent"
 
+    def _claim(self, delivery_id: int, moment: Moment) -> str:
+        """Look once more at how reader, issue and delivery stand now; mark it as being sent if they agree.
+
+        Committed before the first byte leaves. A reader who pauses keeps their mail waiting, until they
+        are back or it is too old.
+        """
+        with self.database.write() as session:
+            found = delivery_rows.get_waiting(session, delivery_id)
+            if found is None:
+                return "gone"
+            delivery, issue, subscriber = found
+            if moment.now_in(issue.zone) >= issue.expires_at:
+                return _expire(session, delivery, issue, moment)
+            if is_served(subscriber.status, subscriber.paused_until, moment.today_in(issue.zone)):
+                status, reason = DeliveryStatus.SENDING, None
+            elif subscriber.status == SubscriberStatus.PAUSED:
+                return "skipped"
+            else:
+                status, reason = DeliveryStatus.SKIPPED, f"the reader is {subscriber.status}"
+            is_sending = status is DeliveryStatus.SENDING
+            delivery_rows.set_delivery(
+                session, delivery_id, status=status, now=moment.now, reason=reason, attempt=is_sending
+            )
+            return "claimed" if is_sending else "skipped"
+
     def _failed(self, delivery: Delivery, error: DeliveryError, moment: Moment) -> str:
+        assert delivery.id is not None  # noqa: S101 - stored rows have ids
         if error.fatal:
             # Not this reader's fault: it stays due, and the run stops with the reason.
-            self._set(delivery, DeliveryStatus.PLANNED, moment, reason=str(error))
+            self._set(delivery.id, DeliveryStatus.PLANNED, moment, reason=str(error))
             raise error
-        if error.uncertain and self.uncertain == "hold":
-            self._set(delivery, DeliveryStatus.UNCERTAIN, moment, reason=str(error))
+        arrived = error.uncertain
+        if arrived and self.uncertain == "hold":
+            self._set(delivery.id, DeliveryStatus.UNCERTAIN, moment, reason=str(error), may_have_arrived=True)
             return "uncertain"
-        if error.transient or error.uncertain:
+        if error.transient or arrived:
             wait = min(FIRST_RETRY * 2 ** min(delivery.attempts, 10), MAX_RETRY)
+            retry_at = moment.now + wait
             self._set(
-                delivery, DeliveryStatus.DEFERRED, moment, reason=str(error), retry_at=moment.now + wait
+                delivery.id,
+                DeliveryStatus.DEFERRED,
+                moment,
+                reason=str(error),
+                retry_at=retry_at,
+                may_have_arrived=arrived,
             )
             return "deferred"
-        self._set(delivery, DeliveryStatus.REFUSED, moment, reason=str(error))
+        self._set(delivery.id, DeliveryStatus.REFUSED, moment, reason=str(error))
         return "refused"
 
-    def _expire(self, delivery: Delivery, issue: Issue, moment: Moment) -> None:
-        assert issue.id is not None  # noqa: S101 - stored rows have ids
-        assert delivery.id is not None  # noqa: S101
+    def _set(self, delivery_id: int, status: DeliveryStatus, moment: Moment, **facts: Any) -> None:
         with self.database.write() as session:
-            delivery_rows.set_delivery(
-                session,
-                delivery.id,
-                status=DeliveryStatus.SKIPPED,
-                now=moment.now,
-                reason=f"too old to send since {issue.expires_at:%Y-%m-%d %H:%M} UTC",
-            )
-            # Its papers were never received, so they may be recommended again.
-            delivery_rows.expire_issue(session, issue.id)
-
-    def _set(
-        self,
-        delivery: Delivery,
-        status: DeliveryStatus,
-        moment: Moment,
-        *,
-        reply: str | None = None,
-        reason: str | None = None,
-        retry_at: datetime | None = None,
-        attempt: bool = False,
-    ) -> None:
-        assert delivery.id is not None  # noqa: S101 - stored rows have ids
-        with self.database.write() as session:
-            delivery_rows.set_delivery(
-                session,
-                delivery.id,
-                status=status,
-                now=moment.now,
-                reply=reply,
-                reason=reason,
-                retry_at=retry_at,
-                attempt=attempt,
-            )
+            delivery_rows.set_delivery(session, delivery_id, status=status, now=moment.now, **facts)
 
     def message(self, view: IssueView, subscriber: Subscriber, recipient: str, message_id: str) -> bytes:
         """One issue as the bytes that go over the wire; the same on every attempt."""
@@ -237,8 +240,18 @@ class Deliverer:
         return channel.send(envelope.sender, recipient, message, message_id)
 
 
-def is_served(subscriber: Subscriber, today: date) -> bool:
-    """Whether mail may go to this reader on that day; asked again right before it does."""
-    if subscriber.status == SubscriberStatus.PAUSED:
-        return subscriber.paused_until is not None and subscriber.paused_until <= today
-    return subscriber.status == SubscriberStatus.ACTIVE
+def _expire(session: Session, delivery: Delivery, issue: Issue, moment: Moment) -> str:
+    """Give up on a mail that is too old to send."""
+    assert issue.id is not None  # noqa: S101 - stored rows have ids
+    assert delivery.id is not None  # noqa: S101
+    reason = f"too old to send since {issue.expires_at:%Y-%m-%d %H:%M} UTC"
+    if delivery.may_have_arrived:
+        # Its papers count as received: sending them again might be sending them twice.
+        status = DeliveryStatus.UNCERTAIN
+        delivery_rows.set_delivery(session, delivery.id, status=status, now=moment.now, reason=reason)
+        return "expired"
+    status = DeliveryStatus.SKIPPED
+    delivery_rows.set_delivery(session, delivery.id, status=status, now=moment.now, reason=reason)
+    # Its papers were never received, so they may be recommended again.
+    delivery_rows.expire_issue(session, issue.id)
+    return "expired"

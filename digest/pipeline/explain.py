@@ -42,8 +42,8 @@ def _facts(
     moment: Moment,
 ) -> WhyFacts:
     assert subscription.id is not None  # noqa: S101 - stored rows have ids
-    # A day gone by is asked about from now, so that what happened to it since is known.
-    now = moment.now if moment.pinned else max(moment.now, moment.now_in(subscription.zone))
+    # A day is asked about from now, not from its own end: what is to come is not yet to be blamed.
+    now = moment.now
     rule = rule_of(subscription, now)
     due = due_at(rule, day)
     window_h = composer.rules.issue_window_h

@@ -1,11 +1,15 @@
 """Keeps the fitted text model in the data directory and fits it again when the papers have outgrown it."""
 
+import logging
 from pathlib import Path
 
 from sqlmodel import Session
 
+from digest.errors import StorageError
 from digest.ranking import Model, fit
 from digest.storage import papers as paper_rows
+
+_log = logging.getLogger(__name__)
 
 # How many times more (or fewer) papers there may be than when the model was fitted.
 GROWTH = 1.2
@@ -25,7 +29,11 @@ class ModelStore:
                 return model
         model = fit(paper_rows.iter_texts(session))
         if keep:
-            self._replace(model, papers)
+            try:
+                self._replace(model, papers)
+            except (OSError, StorageError) as error:
+                # A model that cannot be kept costs a fit each time, and no digest.
+                _log.warning("the model cannot be kept in %s: %s", self.folder, error)
         return model
 
     def _replace(self, model: Model, papers: int) -> None:
@@ -46,5 +54,5 @@ def fits(path: Path, papers: int) -> bool:
 def _load(path: Path) -> Model | None:
     try:
         return Model.load(path)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, StorageError):
         return None  # damaged or of another version: it is fitted again

@@ -157,7 +157,8 @@ class Refresher:
             pages.append(parsed)
             if fresh:
                 waiting.extend(parsed.next_requests)
-        return Reading(_join(pages), tuple(kept))
+        rest = FetchError(f"the list goes on after {MAX_PAGES} pages") if waiting else None
+        return Reading(_join(pages), tuple(kept), rest)
 
     def _fetch(
         self, source: ConfiguredSource, row: Source, request: PageRequest

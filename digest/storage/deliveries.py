@@ -12,6 +12,7 @@ __all__ = [
     "count_by_status",
     "expire_issue",
     "get_delivery",
+    "get_waiting",
     "list_due",
     "list_stuck",
     "set_delivery",
@@ -40,6 +41,18 @@ def list_due(s: Session, now: datetime) -> list[tuple[Delivery, Issue, Subscribe
     return [(delivery, issue, subscriber) for delivery, issue, subscriber in rows]
 
 
+def get_waiting(s: Session, delivery_id: int) -> tuple[Delivery, Issue, Subscriber] | None:
+    """A delivery that still waits, with its issue and reader as they are now; ``None`` if it does not."""
+    row = s.exec(
+        select(Delivery, Issue, Subscriber)
+        .join(Issue, col(Issue.id) == col(Delivery.issue_id))
+        .join(Subscription, col(Subscription.id) == col(Issue.subscription_id))
+        .join(Subscriber, col(Subscriber.id) == col(Subscription.subscriber_id))
+        .where(col(Delivery.id) == delivery_id, col(Delivery.status).in_(WAITING))
+    ).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
 def list_stuck(s: Session) -> list[Delivery]:
     """What a killed run left in sending: it may or may not have arrived."""
     query = select(Delivery).where(Delivery.status == DeliveryStatus.SENDING.value)
@@ -61,10 +74,12 @@ def set_delivery(
     reason: str | None = None,
     retry_at: datetime | None = None,
     attempt: bool = False,
+    may_have_arrived: bool = False,
 ) -> None:
     """Move a delivery to another status; ``reply``, ``reason`` and ``retry_at`` belong to that status.
 
-    ``attempt`` counts one. A delivery that was deleted meanwhile (its reader left) is let be.
+    ``attempt`` counts one; ``may_have_arrived``, once true, stays. A delivery that was deleted meanwhile
+    (its reader left) is let be.
     """
     row = s.get(Delivery, delivery_id)
     if row is None:
@@ -72,6 +87,7 @@ def set_delivery(
     row.status = str(status)
     row.reply, row.reason, row.retry_at = reply, reason, retry_at
     row.attempts += attempt
+    row.may_have_arrived = row.may_have_arrived or may_have_arrived
     if status == DeliveryStatus.SENDING:
         row.sending_at = now
     elif status == DeliveryStatus.SENT:

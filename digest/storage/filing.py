@@ -238,7 +238,14 @@ def _add_entries(s: Session, source_id: int, filed: Sequence[tuple[int, Change]]
         # A page that tells no counts says nothing about those another page told.
         keep_if_null=("votes", "comments", "stars", "source_ref", "submitter"),
     )
-    upsert(s, "observations", observations, unique=("paper_id", "source_id", "observed_at"))
+    upsert(
+        s,
+        "observations",
+        observations,
+        unique=("paper_id", "source_id", "observed_at"),
+        replace=("position",),
+        keep_if_null=("votes", "comments", "stars"),
+    )
 
 
 def _bounded(count: int | None) -> int | None:

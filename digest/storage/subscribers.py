@@ -1,6 +1,8 @@
 """Readers: who they are, when they are served, what they care about and what they said."""
 
 import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from sqlmodel import Session, col, select
@@ -14,6 +16,7 @@ from digest.models import (
     Subscriber,
     Subscription,
 )
+from digest.storage.bulk import in_batches
 from digest.storage.profiles import load_profiles
 from digest.types import FeedbackKind, SubscriberStatus
 
@@ -27,6 +30,7 @@ __all__ = [
     "get_subscriber",
     "list_active",
     "list_interests",
+    "list_judged",
     "list_subscribers",
     "list_subscriptions",
     "load_profiles",
@@ -120,19 +124,43 @@ def list_subscriptions(s: Session, subscriber_id: int) -> list[Subscription]:
     return list(s.exec(query.order_by(col(Subscription.id))))
 
 
-def list_active(s: Session, today_utc: date) -> list[tuple[Subscriber, Subscription]]:
-    """Everyone who is served, with each subscription: active, or paused until today or earlier."""
+def list_active(
+    s: Session, subscription_ids: Sequence[int] | None = None
+) -> list[tuple[Subscriber, Subscription]]:
+    """Everyone who may be served, with each subscription (or only those asked for).
+
+    The active, and the paused whose pause has an end: whether that has come depends on the reader's date,
+    which is for ``schedule.is_served`` to say.
+    """
     paused = col(Subscriber.status) == SubscriberStatus.PAUSED.value
     query = (
         select(Subscriber, Subscription)
         .join(Subscription, col(Subscription.subscriber_id) == col(Subscriber.id))
         .where(
             (col(Subscriber.status) == SubscriberStatus.ACTIVE.value)
-            | (paused & (col(Subscriber.paused_until) <= today_utc))
+            | (paused & col(Subscriber.paused_until).is_not(None))
         )
         .order_by(col(Subscription.id))
     )
-    return [(subscriber, subscription) for subscriber, subscription in s.exec(query)]
+    if subscription_ids is None:
+        return [(subscriber, subscription) for subscriber, subscription in s.exec(query)]
+    return [
+        (subscriber, subscription)
+        for batch in in_batches(subscription_ids)
+        for subscriber, subscription in s.exec(query.where(col(Subscription.id).in_(batch)))
+    ]
+
+
+def list_judged(s: Session, subscriber_ids: Iterable[int]) -> dict[int, set[int]]:
+    """For each subscriber the papers they said anything of: they know them."""
+    judged: dict[int, set[int]] = defaultdict(set)
+    for batch in in_batches(subscriber_ids):
+        query = select(Feedback.subscriber_id, Feedback.paper_id).where(
+            col(Feedback.subscriber_id).in_(batch)
+        )
+        for subscriber_id, paper_id in s.exec(query):
+            judged[subscriber_id].add(paper_id)
+    return judged
 
 
 def add_interest(s: Session, interest: Interest) -> Interest:

@@ -376,6 +376,7 @@ def _create_deliveries_and_runs() -> None:
         _string("message_id"),
         _string("status"),
         _integer("attempts"),
+        sa.Column("may_have_arrived", sa.Boolean(), nullable=False),
         _time("planned_at"),
         _time("sending_at", null=True),
         _time("sent_at", null=True),
