@@ -107,8 +107,11 @@ class Model:
         model or one of another version; both mean: fit again.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                return cls._from({name: archive[name] for name in archive.files})
+            with Path(path).open("rb") as file:
+                archive = np.load(file, allow_pickle=False)
+                # A lone array is no archive, and has none of the names.
+                files = archive.files if isinstance(archive, np.lib.npyio.NpzFile) else ()
+                return cls._from({name: archive[name] for name in files})
         except (ValueError, KeyError, IndexError, EOFError, BadZipFile, UnicodeDecodeError) as error:
             raise StorageError(f"the ranking model in {path} cannot be read: {error}") from error
 

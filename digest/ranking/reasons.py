@@ -54,6 +54,8 @@ def explain(reader: Reader, picks: Sequence[Pick], library: Library) -> list[tup
             if reader.weight > 0 and pick.parts["trend"] >= NOTABLE_TREND:
                 more = _growth(pick, library, zone) or _votes(pick, library)
                 weighed += [(reader.weight * pick.parts["trend"], reason) for _, reason in more]
+        if not weighed and pick.interest is not None:
+            weighed = [_fallback(reader.interests[pick.interest])]
         weighed.sort(key=lambda item: -item[0])
         found.append(tuple(reason for _, reason in weighed[:MOST_REASONS]))
     return found
@@ -73,6 +75,10 @@ def _liked(reader: Reader, pick: Pick, library: Library) -> list[Weighed]:
     if pick.parts["category"] > 0:
         weighed.append((pick.parts["category"], _category(interest, pick, library)))
     return weighed
+
+
+def _fallback(interest: InterestSpec) -> Weighed:
+    return 0.0, Reason("keyword", f"close to your interest “{interest.name}”", {"interest": interest.name})
 
 
 def _author(pick: Pick) -> Reason:
@@ -109,23 +115,33 @@ def _keywords(interest: InterestSpec, pick: Pick, library: Library, told: Sequen
             weight = float(hits.strength[place]) * library.query(word)[1]
             (exact if hits.exact[place] else apart).append((-weight, word, bool(hits.titled[place])))
     if exact:
-        words = [word for _, word, _ in sorted(exact)[:2]]
+        found = [word for _, word, _ in sorted(exact)]
+        words = _different(found, library)[:2]
         titled = [word for _, word, in_title in sorted(exact) if in_title]
-        facts = {"keywords": words, "in_title": titled, "all": [word for _, word, _ in sorted(exact)]}
+        facts: dict[str, object] = {"keywords": words, "in_title": titled, "all": found}
         return [(strength, Reason("keyword", _keywords_text(words), facts))]
     if told:
         return []
     asked = [word for _, word, _ in sorted(apart)[:1]] or list(wanted(interest))
-    found = dict.fromkeys(
+    present = dict.fromkeys(
         library.written(pick.row, term)
         for word in asked
         for term in feature_counts(word)
         if library.has(pick.row, term)
     )
     of = f"“{asked[0]}”" if apart else "your keywords"
-    facts = {"words": list(found), "keywords": asked}
-    text = f"word{'s' if len(found) > 1 else ''} of {of}: {', '.join(list(found)[:4])}"
-    return [(strength, Reason("keyword", text, facts))] if found else []
+    text = f"word{'s' if len(present) > 1 else ''} of {of}: {', '.join(list(present)[:4])}"
+    reason = Reason("keyword", text, {"words": list(present), "keywords": asked})
+    return [(strength, reason)] if present else []
+
+
+def _different(keywords: Sequence[str], library: Library) -> list[str]:
+    """Leave out keywords that an earlier one contains: "dense retrieval" says "retrieval" too."""
+    kept: list[str] = []
+    for word in keywords:
+        if not any(library.terms(word) <= library.terms(other) for other in kept):
+            kept.append(word)
+    return kept
 
 
 def _category(interest: InterestSpec, pick: Pick, library: Library) -> Reason:

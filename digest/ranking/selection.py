@@ -79,11 +79,11 @@ class _Chosen:
     def take(self, row: int) -> bool:
         if self.known[row] or row in self.rows:
             return False
-        same, title = self.library.prepared.same_title, self.library.title_terms(row)
+        title = self.library.title_terms(row)
         for other in self.rows:
             other_title = self.library.title_terms(other)
             common = len(title & other_title)
-            if same[row] == same[other] or common >= ALIKE * len(title | other_title) > 0:
+            if common >= ALIKE * len(title | other_title) > 0:
                 return False
         self.rows.append(row)
         return True
@@ -95,20 +95,28 @@ def select(reader: Reader, sent: Collection[int], library: Library) -> list[Pick
     chosen = _Chosen(_known(reader, sent, library), library)
     scores = _Scores(reader, library)
     picks = list(islice(_following(scores, chosen), cap))
-    trending, rising = _places(cap, weight, has_taste=reader.has_taste)
+    kept_trending, kept_rising = _places(cap, weight, has_taste=reader.has_taste)
     trend = library.prepared.trend
-    rising_rows = _unknown(trend.rising_order, chosen.known)
-    trending_rows = _unknown(trend.order, chosen.known)
-    rising, trending = min(rising, len(rising_rows)), min(trending, len(trending_rows))
+    trending_rows = _unknown(trend.order, chosen.known) if kept_trending else []
+    rising_rows = _unknown(trend.rising_order, chosen.known) if kept_rising else []
+    kept_trending, kept_rising = min(kept_trending, len(trending_rows)), min(kept_rising, len(rising_rows))
     liked = _for_you(scores, chosen) if weight < 1 else iter(())
-    picks += islice(liked, max(cap - len(picks) - trending - rising, 0))
-    picks += islice(_trending(trending_rows, chosen, library), max(min(trending, cap - len(picks)), 0))
-    picks += islice(_rising(rising_rows, chosen, library), max(min(rising, cap - len(picks)), 0))
-    picks += islice(liked, cap - len(picks))
-    if weight > 0:
-        most = cap if weight == 1 or not reader.has_taste else round(cap * weight)
-        had = sum(pick.section is Section.TRENDING for pick in picks)
-        picks += islice(_trending(trending_rows, chosen, library), max(min(most - had, cap - len(picks)), 0))
+    trending, rising = _trending(trending_rows, chosen, library), _rising(rising_rows, chosen, library)
+
+    def take(source: Iterator[Pick], most: int) -> int:
+        """Take up to ``most`` papers from a section while the cap allows, and say how many there were."""
+        taken = list(islice(source, max(min(most, cap - len(picks)), 0)))
+        picks.extend(taken)
+        return len(taken)
+
+    take(liked, cap - len(picks) - kept_trending - kept_rising)
+    # Rising comes before the rest of Trending, else a long Trending has all that rises.
+    had = take(trending, min(kept_trending, 2))
+    take(rising, kept_rising)
+    had += take(trending, kept_trending - had)
+    take(liked, cap)
+    if kept_trending:
+        take(trending, (cap if weight == 1 or not reader.has_taste else round(cap * weight)) - had)
     order = list(Section)
     return sorted(picks, key=lambda pick: (order.index(pick.section), -pick.score, _tie(pick, library)))
 
@@ -119,7 +127,7 @@ def _unknown(rows: NDArray[np.int32], known: Mask) -> list[int]:
 
 
 def _tie(pick: Pick, library: Library) -> tuple[int, int]:
-    if pick.section is Section.TRENDING:
+    if pick.section in (Section.TRENDING, Section.RISING):
         return int(library.prepared.trend.position[pick.row]), pick.row
     return 0, pick.row
 

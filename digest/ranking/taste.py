@@ -28,9 +28,10 @@ from digest.types import Example, InterestSpec
 __all__ = ["PARTS", "Tastes", "taste_of"]
 
 PARTS = ("words", "keywords", "examples", "category", "less", "field", "taste")
-USUAL_SHARE = 0.95
+USUAL_SHARE, TIMES_MIDDLE = 0.95, 4
 # In a small or empty model this is what is usual, with the weight of so many texts; and never below a floor.
 USUAL, USUAL_TEXTS, USUAL_FLOOR = 0.06, 20, 0.04
+# Of words asked for, where a paper has one of several only.
 LONELY = 0.5
 ONLY_CATEGORY, ALSO_CATEGORY = 0.65, 0.2
 # The field is made of so many papers at most; with few of them it counts less.
@@ -62,13 +63,13 @@ def taste_of(interests: Sequence[InterestSpec], library: Library) -> Tastes:
     query, weights = _keyword_queries(interests, library)
     keywords = _keyword_hits(weights, library, shape)
     words = _similarity(query, prepared)
-    words[(keywords == 0) & _lonely(interests, library, shape)] *= LONELY
+    words[_lonely(interests, library, shape)] *= LONELY
     field = _field(interests, query, library)
     liked = [chosen_examples(interest, liked=True) for interest in interests]
     parts = {
         "words": words * field,
         "keywords": keywords * field,
-        "examples": _similarity(_example_queries(liked, library), prepared),
+        "examples": _similarity(_example_queries(liked, library), prepared, of_examples=True),
         "category": _category(interests, prepared, shape),
         "less": _less([chosen_examples(interest, liked=False) for interest in interests], library, shape),
         "field": field,
@@ -141,14 +142,20 @@ def _keyword_hits(weights: Sequence[dict[str, float]], library: Library, shape: 
     return np.asarray(1 - np.exp(-(asked @ strength).toarray().astype(np.float64)))
 
 
-def _similarity(query: sp.csr_array, prepared: Prepared) -> Floats:
-    """Return s / (s + usual) for each query and candidate; 0 for an empty query."""
+def _similarity(query: sp.csr_array, prepared: Prepared, *, of_examples: bool = False) -> Floats:
+    """Return s / (s + usual) for each query and candidate; 0 for an empty query.
+
+    For examples ``usual`` is at most four times what the middle background text has. In mixed sources one
+    text in twenty has about three times that, so it only matters where much of what is stored is of the
+    reader's field; else a specialised source would have nothing unusual to show.
+    """
     found = (prepared.matrix @ query.T).toarray().T.astype(np.float64) / prepared.hub
     usual = np.full((query.shape[0], 1), USUAL)
     texts = prepared.background.shape[0]
     if texts:
         among = (prepared.background @ query.T).toarray().T.astype(np.float64) / prepared.background_hub
-        level = np.quantile(among, USUAL_SHARE, axis=1)
+        middle, level = np.quantile(among, (0.5, USUAL_SHARE), axis=1)
+        level = np.minimum(level, TIMES_MIDDLE * middle) if of_examples else level
         level = (texts * level + USUAL_TEXTS * USUAL) / (texts + USUAL_TEXTS)
         usual = np.maximum(level, USUAL_FLOOR)[:, None]
     return np.asarray(found / (found + usual))

@@ -155,7 +155,7 @@ def surfaces(texts: Iterable[str]) -> dict[str, str]:
     """Return each term of the texts as it is written there first ("embeddings" for the term "embedding")."""
     written: dict[str, str] = {}
     for text in texts:
-        for word in _WORD.findall(text[:TEXT_LIMIT]):
+        for word in _WORD.findall(unicodedata.normalize("NFC", text[:TEXT_LIMIT])):
             for part in dict.fromkeys((word, *_SPLIT.split(word))):
                 for token in tokens_of(fold(part)):
                     if token.width > 1 or not _SPLIT.search(part):

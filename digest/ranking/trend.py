@@ -21,9 +21,9 @@ WINDOW = timedelta(days=7)
 DAY = timedelta(days=1)
 # Two looks within hours tell little of a day's growth: a shorter time counts as half a day.
 LEAST_DAYS = 0.5
-# Rising: at least so many votes more, so many times what is usual at that age.
+# Rising: at least so many votes gained in all, and a day so many times and so many more than is usual.
 LEAST_GAIN = 3
-TIMES_USUAL = 1.5
+TIMES_USUAL, ABOVE_USUAL = 1.5, 2
 FAR = 1 << 30
 
 Floats = NDArray[np.float64]
@@ -105,20 +105,23 @@ def measure_trend(
             rising[row], typical[row] = rises[at], usual[at]
             growth[row], position[row] = papers[at], papers[at].position
     score = (level + speed) / 2
-    number = np.arange(len(score), dtype=np.int32)
-    order = np.lexsort((number, position, -score.round(9))).astype(np.int32)
-    rising_order = np.lexsort((number, -rising.round(9))).astype(np.int32)
     return Trend(
         level=level,
         speed=speed,
         score=score,
         rising=rising,
-        order=order[score[order] > 0],
-        rising_order=rising_order[rising[rising_order] > 0],
+        order=_descending(score, position),
+        rising_order=_descending(rising, position),
         position=position,
         growth=tuple(growth),
         usual=typical,
     )
+
+
+def _descending(values: Floats, position: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the rows with evidence, the strongest first; between equals the position, then the id."""
+    order = np.lexsort((np.arange(len(values)), position, -values.round(9)))
+    return order[values[order] > 0].astype(np.int32)
 
 
 class _Looks(NamedTuple):
@@ -196,7 +199,7 @@ def _rising(papers: Sequence[Growth], ages: Ages) -> tuple[Floats, Floats]:
             if (papers[at].gain or 0) < LEAST_GAIN:
                 continue
             usual[at] = max(_median_of_others(around, speed[at]), 0.0)
-            if speed[at] > max(TIMES_USUAL * usual[at], usual[at] + 1):
+            if speed[at] > max(TIMES_USUAL * usual[at], usual[at] + ABOVE_USUAL):
                 rises[at] = 1 - (usual[at] + 1) / (speed[at] + 1)
     return rises, usual
 
