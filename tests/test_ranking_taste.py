@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from digest.ranking import Model, Prepared, fit, prepare
 from digest.ranking.library import Library
+from digest.ranking.selection import THRESHOLD
 from digest.ranking.taste import PARTS, taste_of
 from digest.types import Candidate, Example, InterestSpec
 from tests.ranking_cases import NOW, field_of, paper, papers, texts
@@ -224,3 +225,16 @@ def test_chinese_titles_are_matched(model: Model) -> None:
     taste = tastes(prepare(some, [], model, NOW), InterestSpec("r", keywords=("检索",)))[0]
     assert taste[0] > 0.6
     assert taste[1] == 0
+
+
+def test_a_rare_word_shared_by_chance_is_no_common_topic() -> None:
+    """Of a single example: a paper with one rare word of it stays below the threshold."""
+    given = example(9000, "retrieval")
+    given = replace(given, abstract=f"{given.abstract} zymurgy zymurgy zymurgy")
+    stray = paper(901, "proteins")
+    stray = replace(stray, abstract=f"{stray.abstract} zymurgy zymurgy zymurgy")
+    some = [paper(number, field_of(number)) for number in range(1, 49)] + [stray]
+    small = prepare(some, [], fit(texts(some)), NOW)
+    taste = tastes(small, InterestSpec("one", examples=(given,)), part="examples")[0]
+    assert taste[small.rows[901]] < THRESHOLD
+    assert max(taste[small.rows[number]] for number in range(1, 13)) > taste[small.rows[901]]

@@ -4,7 +4,8 @@ For an interest and a candidate, all parts from 0 to 1::
 
     words      the keywords' words as a TF-IDF query: field × s / (s + usual)
     keywords   keywords and phrases found: field × (1 - exp(-sum of weight × strength of each))
-    examples   the mean of the examples' vectors (given, marked "more", saved) as a query: s / (s + usual)
+    examples   the mean of the examples' vectors (given, marked "more", saved) as a query: s / (s + usual),
+               half of it where there are few of them and one word makes most of it
     category   0.2 for a category asked for; 0.65 where the interest consists of categories
     less       how close it is to a paper marked "less"
     taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)) × (1-less)
@@ -31,8 +32,11 @@ PARTS = ("words", "keywords", "examples", "category", "less", "field", "taste")
 USUAL_SHARE, TIMES_MIDDLE = 0.95, 4
 # In a small or empty model this is what is usual, with the weight of so many texts; and never below a floor.
 USUAL, USUAL_TEXTS, USUAL_FLOOR = 0.06, 20, 0.04
-# Of words asked for, where a paper has one of several only.
-LONELY = 0.5
+# Of words asked for, where a paper has one of several only; and of examples, where one word makes more
+# than that share of the closeness: a rare word that two papers share by chance is no common topic.
+LONELY, LONELY_SHARE = 0.5, 0.75
+# With more examples than that, a word they have in common is no chance.
+FEW_EXAMPLES = 3
 ONLY_CATEGORY, ALSO_CATEGORY = 0.65, 0.2
 # The field is made of so many papers at most; with few of them it counts less.
 FIELD_PAPERS, FIELD_PRIOR, FIELD_MOST = 20, 3, 0.8
@@ -69,7 +73,7 @@ def taste_of(interests: Sequence[InterestSpec], library: Library) -> Tastes:
     parts = {
         "words": words * field,
         "keywords": keywords * field,
-        "examples": _similarity(_example_queries(liked, library), prepared, of_examples=True),
+        "examples": _closeness(_example_queries(liked, library), [len(each) for each in liked], prepared),
         "category": _category(interests, prepared, shape),
         "less": _less([chosen_examples(interest, liked=False) for interest in interests], library, shape),
         "field": field,
@@ -159,6 +163,21 @@ def _similarity(query: sp.csr_array, prepared: Prepared, *, of_examples: bool = 
         level = (texts * level + USUAL_TEXTS * USUAL) / (texts + USUAL_TEXTS)
         usual = np.maximum(level, USUAL_FLOOR)[:, None]
     return np.asarray(found / (found + usual))
+
+
+def _closeness(query: sp.csr_array, examples: Sequence[int], prepared: Prepared) -> Floats:
+    """Return how close candidates are to examples, less where a single word makes them so."""
+    found, matrix = _similarity(query, prepared, of_examples=True), prepared.matrix
+    filled = np.flatnonzero(np.diff(matrix.indptr))
+    for row, number in enumerate(examples):
+        if not 0 < number <= FEW_EXAMPLES:
+            continue
+        terms = query[[row]].toarray().ravel()
+        shared = matrix.data * terms[matrix.indices]
+        most = np.maximum.reduceat(shared, matrix.indptr[filled]) if len(filled) else shared
+        whole = np.add.reduceat(shared, matrix.indptr[filled]) if len(filled) else shared
+        found[row, filled[most > LONELY_SHARE * whole]] *= LONELY
+    return found
 
 
 def _lonely(interests: Sequence[InterestSpec], library: Library, shape: tuple[int, int]) -> NDArray[np.bool_]:
