@@ -110,16 +110,15 @@ class Refresher:
         for source in sources:
             with self.database.write() as session:
                 row = source_rows.ensure_source(session, source.name, source.kind.kind, source.url, now)
-            unreachable = 0
+            unreachable: list[CheckRow] = []
             for day in days or _lookback(today, source.lookback_days):
                 progress(f"{source.kind.label}, {day:%a} {day.day} {day:%b}")
-                if unreachable >= MAX_UNREACHABLE:
-                    error: SourceError = FetchError("not tried: the days before did not answer either")
-                    reading = Reading(None, error=error)
+                if len(unreachable) >= MAX_UNREACHABLE:
+                    reading = Reading(None, error=FetchError(f"not tried again: {unreachable[0].error}"))
                 else:
                     reading = self._read(source, row, day)
                 result = self._file(row, reading, day, now)
-                unreachable = unreachable + 1 if result.verdict is Verdict.UNREACHABLE else 0
+                unreachable = [*unreachable, result] if result.verdict is Verdict.UNREACHABLE else []
                 yield result
 
     def _read(self, source: ConfiguredSource, row: Source, day: date) -> Reading:
@@ -132,10 +131,9 @@ class Refresher:
             assert reading.error is not None  # noqa: S101 - a reading without a page carries its error
             failures.append((way, reading.error))
         first = failures[0][1]
-        if len(failures) > 1:
+        if len({str(error) for _, error in failures}) > 1:
             words = "; ".join(f"{way}: {error}" for way, error in failures)
-            verdict = getattr(first, "verdict", Verdict.UNREACHABLE)
-            first = FetchError(words, verdict=verdict)
+            first = FetchError(words, verdict=getattr(first, "verdict", Verdict.UNREACHABLE))
         return Reading(None, error=first)
 
     def _read_way(self, source: ConfiguredSource, row: Source, request: PageRequest) -> Reading:

@@ -52,7 +52,8 @@ def explain(reader: Reader, picks: Sequence[Pick], library: Library) -> list[tup
         else:
             weighed = _liked(reader, pick, library) + closest.get(pick.row, [])
             if reader.weight > 0 and pick.parts["trend"] >= NOTABLE_TREND:
-                more = _growth(pick, library, zone) or _votes(pick, library)
+                # Votes as such stand beside each paper; that they grow is worth a word.
+                more = _growth(pick, library, zone)
                 weighed += [(reader.weight * pick.parts["trend"], reason) for _, reason in more]
         if not weighed and pick.interest is not None:
             weighed = [_fallback(reader.interests[pick.interest])]
