@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from digest.config import Settings, SourceSettings, load_settings
-from digest.errors import ConfigError, StorageError, UsageError
+from digest.errors import ConfigError, DeliveryError, FetchError, StorageError, UsageError
 from digest.locks import use_case_lock
+from digest.netguard import parse_target
 from digest.sources import get_kind
 from digest.storage.database import Database
+from digest.text import safe_url
+from digest.tokens import MIN_KEY_BYTES
 
 if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.fetcher import Fetcher
@@ -25,12 +28,23 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.publish import Publisher
     from digest.pipeline.refresh import ConfiguredSource
 
-__all__ = ["App", "check_source", "make_app", "prepare_data_dir", "read_settings"]
+__all__ = ["App", "check_own_address", "check_source", "make_app", "prepare_data_dir", "read_settings"]
 
 
-def read_settings() -> Settings:
-    """The settings of this process, sources checked by their kinds. Raises ``ConfigError``."""
-    return load_settings(check_source, _check_smtp_url)
+def read_settings(*, may_be_missing: bool = False) -> Settings:
+    """The settings of this process, checked by the rooms that use them. Raises ``ConfigError``.
+
+    ``may_be_missing``: the file that ``DIGEST_CONFIG`` names need not be there yet.
+    """
+    checks = {
+        "base_url": _check_base_url,
+        "database_url": lambda url: Database(url).close(),
+        "mail_from": check_own_address,
+        "secret_key": _check_key,
+        "smtp_url": _check_smtp_url,
+        "unsubscribe_address": check_own_address,
+    }
+    return load_settings(check_source, checks, may_be_missing=may_be_missing)
 
 
 def check_source(source: SourceSettings) -> Sequence[str]:
@@ -39,21 +53,51 @@ def check_source(source: SourceSettings) -> Sequence[str]:
         kind = get_kind(source.kind)
     except UsageError as error:
         return [str(error)]
+    faults = []
+    try:
+        parse_target(source.url or kind.default_url)
+    except FetchError as error:
+        faults.append(f"url: {error}")
     try:
         kind.Options.model_validate(source.options)
     except ValidationError as error:
-        return [_fault(detail["loc"], detail["msg"], kind.Options.model_fields) for detail in error.errors()]
-    return []
+        faults += [
+            _fault(detail["loc"], detail["msg"], kind.Options.model_fields) for detail in error.errors()
+        ]
+    return faults
 
 
-def _check_smtp_url(url: str) -> Sequence[str]:
-    from digest.mailer import parse_smtp_url
+def check_own_address(address: str) -> None:
+    """Raise ``UsageError`` for an address that cannot stand as it is in every mail."""
+    from digest.mailer import check_address
+    from digest.message import encode_address
 
     try:
-        parse_smtp_url(url)
-    except ConfigError as error:
-        return error.faults
-    return []
+        written = encode_address(check_address(address))
+    except DeliveryError as error:
+        raise UsageError(str(error)) from error
+    if written != address:
+        raise UsageError(f"{address!r} has a domain that is not ASCII; write it as {written}")
+
+
+def _check_base_url(url: str) -> None:
+    parse_target(url)
+    if not url.isascii() or safe_url(url) is None or "?" in url or "#" in url:
+        raise UsageError("is no plain web address in ASCII; use one such as https://digest.example.org")
+
+
+def _check_key(key: str) -> None:
+    if len(key.encode()) < MIN_KEY_BYTES:
+        raise UsageError(
+            f"is too short: a key has at least {MIN_KEY_BYTES} bytes; make one with "
+            "python -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+
+
+def _check_smtp_url(url: str) -> None:
+    from digest.mailer import parse_smtp_url
+
+    parse_smtp_url(url)
 
 
 def _fault(where: Sequence[object], what: str, known: object) -> str:

@@ -4,12 +4,13 @@ Read once, in ``app`` and ``cli``; everything below takes plain arguments. All f
 together, each with what to do. Secrets are ``SecretStr`` and print as stars.
 """
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_config_path, user_data_path
@@ -24,15 +25,21 @@ from pydantic import (
     field_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, DigestError
 
-__all__ = ["Settings", "SourceSettings", "config_path", "load_settings"]
+__all__ = ["IMPORTS", "Check", "Settings", "SourceSettings", "config_path", "load_settings"]
 
 PREFIX = "DIGEST_"
 # Read by the command line itself; they are no settings of the file.
 SPECIAL = frozenset({"DIGEST_CONFIG", "DIGEST_NOW", "DIGEST_SHARED"})
+ENV_FILE = Path(".env")
+# The name that imported pages are filed under, so no configured source may have it.
+IMPORTS = "saved"
+
+# What a room above knows of a value: raises a ``DigestError`` that does not quote secrets.
+Check = Callable[[str], object]
 
 
 def _check_zone(value: str) -> str:
@@ -43,16 +50,7 @@ def _check_zone(value: str) -> str:
     return value
 
 
-def _check_address(value: str) -> str:
-    # One @ and no control characters is all a From header needs; readers' addresses are checked fully.
-    local, _, domain = value.rpartition("@")
-    if not local or not domain or any(c.isspace() or c in '<>",' for c in value) or not value.isascii():
-        raise ValueError("is no mail address; use one such as digest@example.org")
-    return value
-
-
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
-Address = Annotated[str, AfterValidator(_check_address)]
 
 
 class SourceSettings(BaseModel):
@@ -64,6 +62,13 @@ class SourceSettings(BaseModel):
     kind: str
     url: str = ""
     allow_private: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if value == IMPORTS:
+            raise ValueError(f"{IMPORTS!r} is the name of imported pages; give the source another")
+        return value
 
     @property
     def options(self) -> dict[str, Any]:
@@ -88,8 +93,8 @@ class Settings(BaseSettings):
 
     list_name: str = Field(default="Paper digest", min_length=1, max_length=80)
     smtp_url: SecretStr | None = None
-    mail_from: Address | None = Field(default=None, validate_default=True)
-    unsubscribe_address: Address | None = None
+    mail_from: str | None = Field(default=None, validate_default=True)
+    unsubscribe_address: str | None = None
     uncertain: Literal["resend", "hold"] = "resend"
 
     hour: int = Field(default=7, ge=0, le=23)
@@ -107,7 +112,7 @@ class Settings(BaseSettings):
     refresh_minutes: int = Field(default=120, ge=10, le=1440)
     keep_pages_days: int = Field(default=30, ge=1)
 
-    source: list[SourceSettings] = Field(default_factory=_default_sources)
+    source: Annotated[list[SourceSettings], NoDecode] = Field(default_factory=_default_sources)
 
     @classmethod
     def settings_customise_sources(
@@ -123,18 +128,29 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _check_base_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("is no web address; use one such as https://digest.example.org")
-        return value.rstrip("/")
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
 
     @field_validator("data_dir")
     @classmethod
     def _expand_data_dir(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        if not str(value).isprintable():
+            raise ValueError("has a character that no folder's name should have")
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError("names the home of a user that there is not") from error
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _decode_source(cls, value: object) -> object:
+        # Here and not by pydantic-settings, whose error would hide all other faults.
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("is no JSON list; sources are easier set as [[source]] tables") from error
 
     @field_validator("source")
     @classmethod
@@ -150,8 +166,9 @@ class Settings(BaseSettings):
     @field_validator("mail_from")
     @classmethod
     def _needed_by_smtp(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # On the field and not on the model, so that it is told together with all other faults.
-        if value is None and info.data.get("smtp_url") is not None:
+        # On the field and not on the model, so that it is told together with all other faults. An
+        # smtp_url that is given but wrong is not in the data.
+        if value is None and info.data.get("smtp_url", "wrong") is not None:
             raise ValueError("is needed where smtp_url is set: give the address that mail is sent from")
         return value
 
@@ -169,44 +186,73 @@ class Settings(BaseSettings):
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
-    """Where the settings file is: ``DIGEST_CONFIG``, else ``./digest.toml``, else the user's folder."""
+    """Where the settings file is: ``DIGEST_CONFIG``, else ``./digest.toml``, else the user's folder.
+
+    Raises ``ConfigError`` for the home of a user that there is not.
+    """
     environ = os.environ if environ is None else environ
     if named := environ.get("DIGEST_CONFIG"):
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError as error:
+            raise ConfigError([f"DIGEST_CONFIG is {named}, but there is no such user"]) from error
     here = Path("digest.toml")
     return here if here.is_file() else user_config_path("paper-digest") / "digest.toml"
 
 
 def load_settings(
     check_source: Callable[[SourceSettings], Sequence[str]] = lambda _: (),
-    check_smtp_url: Callable[[str], Sequence[str]] = lambda _: (),
+    checks: Mapping[str, Check] = MappingProxyType({}),
+    *,
+    may_be_missing: bool = False,
 ) -> Settings:
     """Read and validate all settings.
 
-    ``check_source`` tells what a source's own kind finds wrong with it, ``check_smtp_url`` what the
-    mailer does with the address of the mail server: rooms above this one know that.
-    Raises ``ConfigError`` with every fault at once.
+    Rooms above this one know more: ``check_source`` tells what a source's own kind finds wrong with it,
+    ``checks`` has the check of a setting by its name. ``may_be_missing``: the file that ``DIGEST_CONFIG``
+    names need not be there yet. Raises ``ConfigError`` with every fault at once.
     """
     path = config_path()
-    values = _read_toml(path)
+    values = _read_toml(path, may_be_missing=may_be_missing)
     faults = _unknown_variables(values)
     settings = None
     try:
-        settings = Settings(_env_file=Path(".env"), **values)  # type: ignore[call-arg]
+        settings = _checked(checks)(_env_file=ENV_FILE, **values)  # type: ignore[call-arg]
     except ValidationError as error:
         faults += [_sentence(detail, path) for detail in error.errors()]
+    except UnicodeDecodeError:
+        faults.append(f"{ENV_FILE} is not text in UTF-8: save it as that")
+    except OSError as error:
+        faults.append(f"{ENV_FILE} cannot be read: {error.strerror}")
     for source in settings.source if settings else _readable_sources(values):
         faults += [f"source {source.name!r} ({path}): {fault}" for fault in check_source(source)]
-    if smtp_url := _smtp_url(settings, values):
-        faults += check_smtp_url(smtp_url)
     if faults or settings is None:
         raise ConfigError(faults)
     return settings
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _checked(checks: Mapping[str, Check]) -> type[Settings]:
+    """The settings with the checks among their validators: each sees its value wherever it was set."""
+
+    class Checked(Settings):
+        @field_validator(*Settings.model_fields)
+        @classmethod
+        def _check(cls, value: object, info: ValidationInfo) -> object:
+            check = checks.get(info.field_name or "")
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if check is not None and isinstance(text, str):
+                try:
+                    check(text)
+                except DigestError as error:
+                    raise ValueError(str(error)) from error
+            return value
+
+    return Checked
+
+
+def _read_toml(path: Path, *, may_be_missing: bool) -> dict[str, Any]:
     if not path.is_file():
-        if "DIGEST_CONFIG" in os.environ:
+        if "DIGEST_CONFIG" in os.environ and not may_be_missing:
             raise ConfigError([f"DIGEST_CONFIG names {path}, which is no file: make it or correct the name"])
         return {}
     try:
@@ -240,13 +286,6 @@ def _readable_sources(values: Mapping[str, Any]) -> list[SourceSettings]:
         except ValidationError:  # told already, as a fault of its own
             continue
     return sources
-
-
-def _smtp_url(settings: Settings | None, values: Mapping[str, Any]) -> str | None:
-    if settings is not None:
-        return settings.smtp_url.get_secret_value() if settings.smtp_url else None
-    found = os.environ.get(f"{PREFIX}SMTP_URL") or values.get("smtp_url")
-    return found if isinstance(found, str) else None
 
 
 def _sentence(detail: ErrorDetails, path: Path) -> str:

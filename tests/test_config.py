@@ -52,10 +52,28 @@ def test_an_unknown_key_in_dotenv_is_refused() -> None:
         "hour = ",
         'zone = "Mars/Olympus"',
         'base_url = "ftp://x"',
+        'base_url = "https://user:password@digest.example.org"',
+        'base_url = "https://bücher.example"',
+        'base_url = "https://digest.example.org/?a=b"',
+        'base_url = "https://digest.example.org/a\\"b"',
+        'base_url = "https://digest.example.org:99999"',
         'mail_from = "nobody"',
+        'mail_from = "me@my_host"',
+        'mail_from = "a..b@example.org"',
+        'mail_from = "digest@bücher.example"',
+        'unsubscribe_address = "a b@example.org"',
+        'secret_key = "too short"',
+        'database_url = "nonsense"',
+        'database_url = "mysql://user:hunter2@localhost/d"',
+        'data_dir = "~nobody-of-that-name/data"',
+        'data_dir = "a\\u0000b"',
         "source = []",
         '[[source]]\nname = "a"\nkind = "huggingface"\n[[source]]\nname = "a"\nkind = "huggingface"',
         '[[source]]\nname = "Bad Name"\nkind = "huggingface"',
+        '[[source]]\nname = "saved"\nkind = "huggingface"',
+        '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "ftp://mirror.example.org"',
+        '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "https://"',
+        '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "https://user:hunter2@mirror.example.org"',
         "trend_weight = 1.5",
         "now = 2026-01-01T00:00:00Z",
     ],
@@ -63,8 +81,65 @@ def test_an_unknown_key_in_dotenv_is_refused() -> None:
 def test_wrong_files_give_a_sentence(text: str) -> None:
     """Each wrong file is a ConfigError, never a traceback."""
     Path("digest.toml").write_text(text)
-    with pytest.raises(ConfigError):
-        load_settings()
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["not json", "[" * 100_000, "{}", "3"])
+def test_sources_in_the_environment_that_are_none_are_told_with_the_rest(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DIGEST_SOURCE is JSON, or a fault among the others."""
+    monkeypatch.setenv("DIGEST_SOURCE", text)
+    monkeypatch.setenv("DIGEST_HOUR", "25")
+    with pytest.raises(ConfigError, match=r"DIGEST_SOURCE[\s\S]*DIGEST_HOUR|DIGEST_HOUR[\s\S]*DIGEST_SOURCE"):
+        read_settings()
+
+
+def test_sources_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every other key, the sources may be set there."""
+    monkeypatch.setenv("DIGEST_SOURCE", '[{"name": "a", "kind": "huggingface"}]')
+    assert [source.name for source in read_settings().source] == ["a"]
+
+
+def test_a_dotenv_that_is_no_text_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told with what else is wrong."""
+    Path(".env").write_bytes(b"DIGEST_LIST_NAME=caf\xe9\n")
+    monkeypatch.setenv("DIGEST_TYPO", "1")
+    with pytest.raises(ConfigError, match=r"UTF-8") as caught:
+        read_settings()
+    assert "DIGEST_TYPO" in str(caught.value)
+
+
+def test_a_wrong_value_in_dotenv_is_told_beside_other_faults() -> None:
+    """The check of the mail server's address sees it wherever it is set, whatever else is wrong."""
+    Path(".env").write_text("DIGEST_SMTP_URL=pigeon://user:hunter2@example.org\nDIGEST_HOUR=25\n")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    text = str(caught.value)
+    for word in ("DIGEST_SMTP_URL", "smtps://", "DIGEST_MAIL_FROM", "DIGEST_HOUR"):
+        assert word in text
+    assert "hunter2" not in text
+
+
+def test_a_short_key_is_refused_with_how_to_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifteen bytes are too few, sixteen are enough."""
+    monkeypatch.setenv("DIGEST_SECRET_KEY", "k" * 15)
+    with pytest.raises(ConfigError, match=r"token_hex"):
+        read_settings()
+    monkeypatch.setenv("DIGEST_SECRET_KEY", "k" * 16)
+    assert read_settings().secret_key is not None
+
+
+def test_settings_that_are_right_pass_all_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks of the rooms above refuse nothing that works."""
+    Path("digest.toml").write_text(
+        'base_url = "https://digest.example.org/papers/"\nmail_from = "o\'neil+digest@mail-1.example.org"\n'
+        'smtp_url = "smtps://user:pass@mail.example.org"\ndatabase_url = "sqlite:////tmp/some.db"\n'
+        '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "http://mirror.example.org:8080/hf"\n'
+    )
+    assert read_settings().base_url == "https://digest.example.org/papers"
 
 
 def test_a_named_file_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """``digest init``: from nothing to the first digest."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from digest.cli.init import Answers, _smtp_url, _write_settings
 from digest.config import load_settings
 from digest.errors import ConfigError, UsageError
-from tests.cli_runner import ok, run
+from digest.locks import use_case_lock
+from tests.cli_runner import Ran, ok, run
 from tests.daily_server import DailyServer, item, serving
+from tests.smtp_server import SmtpServer
 from tests.test_main_job import abs_ids, body, configure, mails
 
 NOW = "2026-01-15T05:00:00Z"
@@ -71,6 +74,161 @@ def test_an_unknown_way_to_send_is_refused(send: str) -> None:
     """With the ways there are."""
     with pytest.raises((UsageError, ConfigError)):
         _smtp_url(send, "me@example.org", None, "", asks=False)
+
+
+SETTINGS = Path("made/digest.toml")
+
+
+def init(*words: str) -> Ran:
+    """Run init for one reader."""
+    return run("init", "--email", "me@example.org", "--zone", "UTC", "--now", NOW, *words)
+
+
+@pytest.fixture
+def nothing_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings file yet; data folder and a source that is down come from the environment."""
+    monkeypatch.setenv("DIGEST_CONFIG", str(SETTINGS))
+    monkeypatch.setenv("DIGEST_DATA_DIR", str(Path("data").absolute()))
+    source = '[{"name": "hf", "kind": "huggingface", "url": "http://127.0.0.1:9", "allow_private": true}]'
+    monkeypatch.setenv("DIGEST_SOURCE", source)
+
+
+def readers() -> list[str]:
+    """The addresses that are stored."""
+    return [row["email"] for row in ok("subscriber", "list", "--json").json]
+
+
+@pytest.mark.usefixtures("nothing_yet")
+def test_a_failed_test_mail_leaves_nothing_and_the_next_try_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings, no reader: what was wrong is mended by running it again with the right words."""
+    with SmtpServer({"AUTH": ["535 5.7.8 wrong"]}, extensions=("AUTH PLAIN LOGIN",)) as server:
+        failed = init("--topic", "retrieval", "--send", f"smtp://me:hunter2@127.0.0.1:{server.port}")
+    assert failed.code == 1
+    assert "hunter2" not in failed.err
+    assert not SETTINGS.exists()
+    with SmtpServer() as server:
+        done = init("--topic", "retrieval", "--send", f"smtp://127.0.0.1:{server.port}")
+    # One mail left, and the source that is down is told by the exit code.
+    assert (done.code, len(server.mails)) == (1, 1), done.err
+    assert readers() == ["me@example.org"]
+    assert f"127.0.0.1:{server.port}" in SETTINGS.read_text()
+
+
+@pytest.mark.usefixtures("nothing_yet")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--topic", "  "],
+        ["--topic", "retrieval", "--topic", ""],
+        ["--paper", " "],
+        ["--topic", "retrieval", "--zone", "Mars/Olympus"],
+        ["--topic", "retrieval", "--email", "a..b@example.org"],
+        ["--topic", "retrieval", "--send", "gmail", "--password-file", "latin.txt"],
+        ["--topic", "retrieval", "--send", "smtp://127.0.0.1:9", "--from", "me@my_host"],
+    ],
+)
+def test_wrong_answers_are_refused_before_anything_is_done(words: list[str]) -> None:
+    """One sentence, exit 2; no settings, no data."""
+    Path("latin.txt").write_bytes(b"caf\xe9\n")
+    ran = init("--send", "maildir", *words)
+    assert ran.code == 2
+    assert len(ran.err.strip().splitlines()) <= 2
+    assert not SETTINGS.exists()
+    assert not Path("data").exists()
+
+
+@pytest.mark.usefixtures("nothing_yet")
+def test_an_ambiguous_paper_is_refused_before_anything_is_sent() -> None:
+    """Two stored papers have that title: an id has to say which is meant."""
+    SETTINGS.parent.mkdir()
+    SETTINGS.write_text("")
+    Path("twins.json").write_text(json.dumps([item(1, title="Twins"), item(2, title="Twins", abstract="x")]))
+    ok("import", "twins.json", "--now", NOW)
+    ran = init("--paper", "Twins", "--send", "maildir")
+    assert ran.code == 2
+    assert "#1, #2" in ran.err
+    assert mails() == []
+    assert readers() == []
+
+
+@pytest.mark.usefixtures("nothing_yet")
+def test_settings_that_cannot_be_written_are_one_sentence() -> None:
+    """A file where the folder should be: exit 2, and no reader was added."""
+    SETTINGS.parent.write_text("in the way")
+    ran = init("--topic", "retrieval", "--send", "maildir")
+    assert ran.code == 2
+    assert str(SETTINGS) in ran.err
+    SETTINGS.parent.unlink()
+    SETTINGS.parent.mkdir()
+    SETTINGS.write_text("")
+    assert readers() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "named"),
+    [
+        ("", ["--send", "smtp://127.0.0.1:9"], "smtp_url"),
+        (
+            'smtp_url = "smtps://u:hunter2@a.example"\nmail_from = "d@a.example"',
+            ["--send", "maildir"],
+            "smtp_url",
+        ),
+        (
+            'smtp_url = "smtps://u:hunter2@a.example"\nmail_from = "d@a.example"',
+            ["--send", "smtps://u:hunter3@a.example:465"],
+            "password",
+        ),
+        ('mail_from = "d@a.example"', ["--from", "me@example.org"], "mail_from"),
+    ],
+)
+def test_settings_that_say_otherwise_are_not_passed_over(settings: str, words: list[str], named: str) -> None:
+    """A file that is there stays as it is: another way of sending is refused with what to edit."""
+    configure("http://127.0.0.1:9", settings)
+    before = Path("digest.toml").read_text()
+    ran = init("--topic", "retrieval", *words)
+    assert ran.code == 2
+    assert named in ran.err
+    assert "digest.toml" in ran.err
+    assert "hunter" not in ran.err
+    assert Path("digest.toml").read_text() == before
+    assert not Path("data").exists()
+
+
+def test_settings_that_are_there_say_how_to_send() -> None:
+    """Without --send the file's own way is taken, and nobody is asked."""
+    with SmtpServer() as server:
+        configure(
+            "http://127.0.0.1:9", f'smtp_url = "smtp://127.0.0.1:{server.port}"\nmail_from = "d@example.org"'
+        )
+        ran = init("--topic", "retrieval")
+    assert ran.code == 1, "the source is down"
+    assert "<d@example.org>" in server.mails[0].sender
+
+
+def test_an_address_is_one_reader_however_it_is_spelt() -> None:
+    """Upper case and international domains name the reader who is there, and the digest comes at once."""
+    with serving(DailyServer({"2026-01-15": [item(1, title="On retrieval", votes=9)]})) as site:
+        configure(site.url)
+        ok("subscriber", "add", "Me@bücher.example", "--active", "--now", NOW)
+        ran = ok(
+            "init", "--email", "me@Bücher.EXAMPLE", "--topic", "retrieval", "--zone", "UTC", "--now", NOW
+        )
+    assert "1 sent" in ran.out
+    assert readers() == ["Me@xn--bcher-kva.example"]
+    assert len(mails()) == 2
+
+
+def test_it_waits_for_nobody_who_composes_already() -> None:
+    """Two at once would compose the same issue: who comes second says so."""
+    with serving(DailyServer({"2026-01-15": [item(1, title="On retrieval", votes=9)]})) as site:
+        configure(site.url)
+        ok("db", "upgrade")
+        with use_case_lock(Path("data").absolute(), "compose") as mine:
+            assert mine
+            ran = init("--topic", "retrieval")
+    assert ran.code == 0, ran.err
+    assert "another run is at work" in ran.out
+    assert len(mails()) == 1
 
 
 def _password(text: str) -> Path:

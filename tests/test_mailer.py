@@ -319,7 +319,7 @@ def test_an_smtp_address_says_how_to_send(text: str, expected: SmtpUrl) -> None:
 def test_a_wrong_smtp_address_is_a_settings_fault_that_tells_no_secret(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_smtp_url(text)
-    assert str(caught.value).startswith("DIGEST_SMTP_URL is not usable: ")
+    assert str(caught.value).startswith("the mail server's address is not usable: ")
     assert "hunter2" not in str(caught.value)
 
 

@@ -16,9 +16,12 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code. Errors that are not bugs are one sentence on stderr."""
     from digest.cli.commands import make_cli
+    from digest.cli.state import check_words, forgive_streams
 
     words = hoist(list(sys.argv[1:] if argv is None else argv))
+    forgive_streams()
     try:
+        check_words(words)
         make_cli()(args=words, prog_name="digest")
     except DigestError as error:
         sys.stderr.write("".join(f"digest: {line}\n" for line in str(error).splitlines() or [repr(error)]))

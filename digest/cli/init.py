@@ -3,9 +3,10 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -14,14 +15,17 @@ from digest.errors import UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
+    from digest.config import Settings
+    from digest.mailer import SmtpUrl
     from digest.pipeline.moment import Moment
+    from digest.runs import RefreshOutcome
 
 FIRST_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What init needs to know."""
+    """What init needs to know, checked. ``smtp_url`` and ``mail_from`` are what the settings lack."""
 
     email: str
     topics: tuple[str, ...]
@@ -54,21 +58,36 @@ def init(
     zone: Annotated[str | None, typer.Option("--zone", metavar="Area/City", help="Your time zone.")] = None,
 ) -> None:
     """Set up your own digest: asks what it needs, sends a test mail, then the first digest."""
+    from digest.app import read_settings
+    from digest.pipeline.readers import Schedule, check_email
+
     asks = sys.stdin.isatty()
-    topics, papers = tuple(topic or ()), tuple(paper or ())
+    topics, papers = _interests(topic or (), paper or (), asks=asks)
+    email = check_email(email or _ask("Your mail address", "--email", asks=asks))
+    schedule = Schedule(hour=hour, zone=zone or local_zone()).checked()
+    settings = read_settings(may_be_missing=True)
+
+    def make_url(way: str) -> str | None:
+        return _smtp_url(way, user or email, password_file, region, asks=asks)
+
+    smtp_url, sender = _way(settings, email, send, mail_from, make_url, asks=asks)
+    answers = Answers(email, topics, papers, schedule.hour, schedule.zone, smtp_url, sender)
+    here = state(context)
+    here.settings = _complete(settings, answers)
+    _start(here, answers)
+
+
+def _interests(
+    topics: Sequence[str], papers: Sequence[str], *, asks: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the digest is to be about; ``UsageError`` where that is nothing."""
     if not topics and not papers:
         text = _ask("What are you working on? A few topics, separated by commas", "--topic", asks=asks)
-        topics = tuple(part.strip() for part in text.split(",") if part.strip())
-    email = email or _ask("Your mail address", "--email", asks=asks)
-    if send is None:
-        question = "How to send: maildir, a provider (see README) or an smtp URL"
-        send = _ask(question, "--send", "maildir") if asks else "maildir"
-    smtp_url = _smtp_url(send, user or email, password_file, region, asks=asks)
-    sender = mail_from or (email if smtp_url else None)
-    answers = Answers(email, topics, papers, hour, zone or local_zone(), smtp_url, sender)
-    _check(answers)
-    _write_settings(answers)
-    _start(state(context), answers)
+        topics = [part for part in text.split(",") if part.strip()]
+    found = tuple(" ".join(one.split()) for one in topics), tuple(one.strip() for one in papers)
+    if not any(found) or "" in found[0] + found[1]:
+        raise UsageError("a topic or paper without a word says nothing: give one with --topic or --paper")
+    return found
 
 
 def _ask(question: str, option: str, default: str | None = None, *, asks: bool = True) -> str:
@@ -97,6 +116,8 @@ def _smtp_url(send: str, user: str, password_file: Path | None, region: str, *, 
             password = password_file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise UsageError(f"{password_file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{password_file} is not text in UTF-8") from error
     elif asks:
         password = str(typer.prompt("Password", hide_input=True, err=True))
     else:
@@ -104,11 +125,63 @@ def _smtp_url(send: str, user: str, password_file: Path | None, region: str, *, 
     return preset.smtp_url(user, password, region)
 
 
-def _check(answers: Answers) -> None:
-    from digest.pipeline.readers import Schedule, check_email
+def _way(
+    settings: "Settings",
+    email: str,
+    send: str | None,
+    mail_from: str | None,
+    make_url: Callable[[str], str | None],
+    *,
+    asks: bool,
+) -> tuple[str | None, str | None]:
+    """The mail server and sender that the settings lack; nothing where they have a way of sending.
 
-    check_email(answers.email)
-    Schedule(hour=answers.hour, zone=answers.zone).checked()
+    Raises ``UsageError`` where theirs is not the one asked for: a file that is there stays as it is.
+    """
+    from digest.app import check_own_address
+    from digest.config import config_path
+
+    is_set_up = config_path().is_file() or settings.smtp_url is not None
+    if send is None and not is_set_up:
+        question = "How to send: maildir, a provider (see README) or an smtp URL"
+        send = _ask(question, "--send", "maildir") if asks else "maildir"
+    smtp_url = make_url(send) if send is not None else None
+    if mail_from is not None:
+        check_own_address(mail_from)
+    if not is_set_up:
+        return smtp_url, mail_from or (email if smtp_url and not settings.mail_from else None)
+    have, asked = _server(settings.smtp_url.get_secret_value() if settings.smtp_url else None), None
+    if send is not None and have != (asked := _server(smtp_url)):
+        _refuse("smtp_url", str(have or "nothing (a Maildir)"), str(asked or "a Maildir"))
+    if mail_from not in (None, settings.mail_from):
+        _refuse("mail_from", settings.sender, str(mail_from))
+    return None, None
+
+
+def _server(url: str | None) -> "SmtpUrl | None":
+    from digest.mailer import parse_smtp_url
+
+    return parse_smtp_url(url) if url else None
+
+
+def _refuse(key: str, have: str, asked: str) -> NoReturn:
+    from digest.config import config_path
+
+    where = path if (path := config_path()).is_file() else "the environment"
+    but = f"not {asked}" if asked != have else "with another password"
+    raise UsageError(
+        f"{where} has {have} as {key}, {but}; settings that are there stay as they are. "
+        "Edit them, then run this again without --send and --from"
+    )
+
+
+def _complete(settings: "Settings", answers: Answers) -> "Settings":
+    """The settings as they are once the answers are written down."""
+    from pydantic import SecretStr
+
+    smtp_url = SecretStr(answers.smtp_url) if answers.smtp_url else settings.smtp_url
+    mail_from = answers.mail_from or settings.mail_from
+    return settings.model_copy(update={"smtp_url": smtp_url, "mail_from": mail_from})
 
 
 def local_zone() -> str:
@@ -124,56 +197,63 @@ def local_zone() -> str:
 
 
 def _write_settings(answers: Answers) -> None:
-    """Make the settings file, readable by its owner alone; one that is there stays as it is."""
+    """Make the settings file, readable by its owner alone; one that is there stays as it is.
+
+    Raises ``UsageError`` where it cannot be written; then nothing is left of it.
+    """
     from digest.config import config_path
 
     path = config_path()
-    lines = [f"zone = {json.dumps(answers.zone)}", f"hour = {answers.hour}"]
-    if answers.smtp_url:
-        lines += [
-            f"smtp_url = {json.dumps(answers.smtp_url)}",
-            f"mail_from = {json.dumps(answers.mail_from)}",
-        ]
-    if path.exists():
+    if path.is_file():
         note(f"digest: {path} is there already and stays as it is")
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(
-            "# Made by digest init. Every key is explained in digest.example.toml.\n"
-            + "\n".join(lines)
-            + "\n"
-        )
+    values = {"zone": answers.zone, "hour": answers.hour}
+    values |= {"smtp_url": answers.smtp_url} if answers.smtp_url else {}
+    values |= {"mail_from": answers.mail_from} if answers.mail_from else {}
+    # A string of JSON is one of TOML too, as long as nothing beyond the first plane is escaped.
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items()]
+    text = "# Made by digest init. Every key is explained in digest.example.toml.\n" + "".join(lines)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            path.unlink()
+            raise
+    except OSError as error:
+        raise UsageError(f"the settings file {path} cannot be written: {error.strerror}") from error
     note(f"digest: settings written to {path}")
 
 
 def _start(here: State, answers: Answers) -> None:
-    """Reader, test mail, the last days, the first digest."""
+    """Test mail; then, since that left, settings and reader, the last days, the first digest."""
     from digest.pipeline.moment import Moment
-    from digest.runs import run_deliver
+    from digest.pipeline.readers import check_examples
+    from digest.runs import run_compose, run_deliver
 
     app = here.app
-    _add_reader(app, answers)
+    check_examples(app.database, answers.papers)
     channel = app.channel()
     try:
         reply = app.deliverer().send_test(channel, answers.email, app.now())
     finally:
         channel.close()
     print_lines(f"test mail: {reply}")
+    _write_settings(answers)
+    email = _add_reader(app, answers)
     moment = Moment(app.now(), Moment.of(app.now()).today_in(answers.zone), pinned=True)
-    _read_first_days(app, moment)
-    composer = app.composer()
-    counts = composer.compose(moment, only=answers.email)
-    app.publisher().write(moment)
+    refreshed = _read_first_days(app, moment)
+    composed = run_compose(app, moment, only=email, early=True)
     delivered = run_deliver(app, moment)
-    if counts["issues"]:
-        print_lines(f"first digest: {', '.join(delivered.lines())}")
+    if composed.locked or composed.counts["issues"]:
+        print_lines(f"first digest: {', '.join((composed if composed.locked else delivered).lines())}")
     else:
         from digest.pipeline.explain import explain_day
 
-        print_lines(f"first digest: {explain_day(composer, answers.email, moment)['sentence']}")
-    where = "" if answers.smtp_url else f"  mail lies in {app.data_dir / 'outbox'} (a Maildir)\n"
+        print_lines(f"first digest: {explain_day(app.composer(), email, moment)['sentence']}")
+    where = "" if app.settings.smtp_url else f"  mail lies in {app.data_dir / 'outbox'} (a Maildir)\n"
     print_lines(
         "",
         f"{where}  feeds lie in {app.feeds_dir}",
@@ -181,25 +261,29 @@ def _start(here: State, answers: Answers) -> None:
         f"  see the next one:          digest preview {answers.email}",
         f"  if nothing comes:          digest why {answers.email}",
     )
+    if not (refreshed.ok and composed.ok and delivered.ok):
+        raise typer.Exit(1)
 
 
-def _add_reader(app: "App", answers: Answers) -> None:
+def _add_reader(app: "App", answers: Answers) -> str:
+    """Add whoever is not there yet, and the interests; return the address as it is stored."""
     from digest.pipeline.readers import InterestWords, Schedule, add_interest, add_subscriber
     from digest.storage.subscribers import get_subscriber
 
     with app.database.read() as session:
-        known = get_subscriber(session, answers.email)
-    if known is None:
+        reader = get_subscriber(session, answers.email)
+    if reader is None:
         schedule = Schedule(hour=answers.hour, zone=answers.zone)
-        add_subscriber(app.database, answers.email, schedule, active=True, now=app.now())
+        reader = add_subscriber(app.database, answers.email, schedule, active=True, now=app.now())
     for topic in answers.topics:
         add_interest(app.database, answers.email, topic, InterestWords(keywords=(topic,)), now=app.now())
     if answers.papers:
         words = InterestWords(examples=answers.papers)
         add_interest(app.database, answers.email, "Papers like these", words, now=app.now())
+    return reader.email or answers.email
 
 
-def _read_first_days(app: "App", moment: "Moment") -> None:
+def _read_first_days(app: "App", moment: "Moment") -> "RefreshOutcome":
     from datetime import timedelta
 
     from digest.runs import run_refresh
@@ -209,3 +293,4 @@ def _read_first_days(app: "App", moment: "Moment") -> None:
     with progress("Reading the last seven days") as say:
         outcome = run_refresh(app, moment, days=days, progress=say)
     print_lines(*outcome.lines())
+    return outcome

@@ -6,6 +6,8 @@ import typer
 
 from digest.cli.state import Json, parse_date, print_json, print_lines, state
 
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many.")]
+
 
 def register(cli: typer.Typer) -> None:
     """Add this module's commands to the tree."""
@@ -18,7 +20,7 @@ def register(cli: typer.Typer) -> None:
 
 def list_papers(
     context: typer.Context,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    limit: Limit = 50,
     since: Annotated[
         str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="First seen on that day or later.")
     ] = None,
@@ -36,7 +38,7 @@ def list_papers(
 def search_papers(
     context: typer.Context,
     query: Annotated[list[str], typer.Argument(metavar="QUERY", help="Words, an id or a title.")],
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """Search title, abstract and authors, best first."""

@@ -1,13 +1,16 @@
 """Commands that make and send: compose, deliver, run, preview, why, feeds."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Date, Json, print_json, print_lines, progress, state
+from digest.cli.state import Date, Json, State, in_words, note, print_json, print_lines, progress, state
 from digest.errors import UsageError
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say which mails wait to be sent; nothing is read or changed.")
+]
 FORMATS = ("html", "text", "eml", "json")
 
 
@@ -31,13 +34,20 @@ def compose(context: typer.Context, date: Date = None, as_json: Json = False) ->
     with progress("Composing") as say:
         result = run_compose(here.app, here.moment(date), progress=say)
     print_json(result.as_dict()) if as_json else print_lines(*result.lines())
+    if not result.ok:
+        raise typer.Exit(1)
 
 
-def deliver(context: typer.Context, date: Date = None, as_json: Json = False) -> None:
+def deliver(
+    context: typer.Context, date: Date = None, dry_run: DryRun = False, as_json: Json = False
+) -> None:
     """Send what was composed and is not sent yet."""
     from digest.runs import run_deliver
 
     here = state(context)
+    if dry_run:
+        _print_waiting(here, date, as_json=as_json)
+        return
     with progress("Sending") as say:
         result = run_deliver(here.app, here.moment(date), progress=say)
     print_json(result.as_dict()) if as_json else print_lines(*result.lines())
@@ -45,26 +55,46 @@ def deliver(context: typer.Context, date: Date = None, as_json: Json = False) ->
         raise typer.Exit(1)
 
 
-def run(context: typer.Context, date: Date = None, as_json: Json = False) -> None:
+def _print_waiting(here: State, day: str | None, *, as_json: bool) -> None:
+    from digest.pipeline.reports import list_waiting
+
+    rows = list_waiting(here.app.database, here.moment(day))
+    if as_json:
+        print_json({"waiting": rows})
+        return
+    print_lines(f"{len(rows)} to send")
+    for row in rows:
+        what = "interrupted" if row["interrupted"] else f"{row['local_date']}  {row['subject']}"
+        print_lines(f"  {row['recipient']}  {what}")
+
+
+def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Refresh, compose and deliver: the line for cron."""
     from digest.runs import run_all
 
     here = state(context)
+    if dry_run:
+        _print_waiting(here, date, as_json=as_json)
+        return
     with progress("Running") as say:
         steps, ok = run_all(here.app, here.moment(date), progress=say)
     if as_json:
         print_json(steps)
     else:
-        read = steps["refresh"].get("sources", [])
-        print_lines(
-            f"refresh: {sum(row['new'] for row in read)} new papers from {len(read)} pages",
-            *(
-                f"{name}: {', '.join(f'{v} {k}' for k, v in steps[name].items())}"
-                for name in ("compose", "deliver")
-            ),
-        )
+        _print_steps(steps)
     if not ok:
         raise typer.Exit(1)
+
+
+def _print_steps(steps: dict[str, Any]) -> None:
+    read = steps["refresh"].get("sources", [])
+    print_lines(f"refresh: {sum(row['new'] for row in read)} new papers from {len(read)} pages")
+    for name in ("compose", "deliver"):
+        counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
+        print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts)}")
+    for name, step in steps.items():
+        if "error" in step:
+            note(f"digest: {name}: {step['error']}")
 
 
 def preview(

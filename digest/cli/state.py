@@ -3,11 +3,12 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from digest.app import App
     from digest.config import Settings
     from digest.pipeline.moment import Moment
+
+# The years that a clock can be set to: a day more or less, in any zone, must still be a date.
+YEARS = range(2, 9999)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 Date = Annotated[
@@ -77,9 +81,11 @@ def state(context: typer.Context) -> State:
 def parse_date(text: str) -> date:
     """A day as YYYY-MM-DD; ``UsageError`` for anything else."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
         raise UsageError(f"{text!r} is no date; use YYYY-MM-DD") from error
+    _check_year(day, text)
+    return day
 
 
 def parse_time(text: str) -> datetime:
@@ -88,7 +94,27 @@ def parse_time(text: str) -> datetime:
         when = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is no time; use ISO 8601 such as 2026-01-12T08:00:00Z") from error
+    _check_year(when, text)
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _check_year(day: date, text: str) -> None:
+    if day.year not in YEARS:
+        raise UsageError(f"{text!r} is out of reach; use a year from {YEARS[0]} to {YEARS[-1]}")
+
+
+def check_words(words: Iterable[str]) -> None:
+    """Raise ``UsageError`` for an argument whose bytes are no text."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"{word!r} is not text in UTF-8; type or name it so")
+
+
+def forgive_streams() -> None:
+    """Let a terminal that cannot show or send a character get along without it."""
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def print_json(value: object) -> None:

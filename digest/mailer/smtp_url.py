@@ -66,8 +66,9 @@ def parse_smtp_url(text: str) -> SmtpUrl:
 def _wrong(fault: str) -> NoReturn:
     raise ConfigError(
         [
-            f"DIGEST_SMTP_URL is not usable: {fault}. It looks like smtps://user:password@mail.example:465, "
-            "with the signs / # ? % @ : of user and password percent-encoded (%2F for /)."
+            f"the mail server's address is not usable: {fault}. It looks like "
+            "smtps://user:password@mail.example:465, with the signs / # ? % @ : of user and password "
+            "percent-encoded (%2F for /)."
         ]
     )
 

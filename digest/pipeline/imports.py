@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from digest.config import IMPORTS
 from digest.errors import DigestError, UsageError
 from digest.models import Source
 from digest.pipeline.pages import PageStore
+from digest.pipeline.readers import resolve_examples
 from digest.pipeline.refresh import CheckRow, file_page
 from digest.sources.saved import parse_saved
 from digest.storage import papers as paper_rows
@@ -17,7 +19,6 @@ from digest.types import Page
 
 __all__ = ["ImportResult", "import_files"]
 
-SOURCE = "saved"
 MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -57,16 +58,20 @@ def import_files(
 ) -> ImportResult:
     """File the entries of saved pages; a file that cannot be read is told and the others go on.
 
+    Examples that readers gave before their paper was stored are matched again.
+
     ``day`` is the day the entries belong to; else the page's own date, else ``today``.
     """
     with database.write() as session:
-        source = source_rows.ensure_source(session, SOURCE, SOURCE, "", now)
+        source = source_rows.ensure_source(session, IMPORTS, IMPORTS, "", now)
     result = ImportResult()
     for file in files:
         try:
             result.add(_import_file(database, store, source, file, day=day, today=today, now=now))
         except DigestError as error:
             result.errors.append({"file": str(file), "error": str(error)})
+    if result.new or result.modified:
+        resolve_examples(database)
     with database.read() as session:
         result.papers = paper_rows.count_papers(session)
     return result

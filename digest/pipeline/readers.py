@@ -1,6 +1,7 @@
 """Readers: who is served, when, and what they care about."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -25,11 +26,13 @@ __all__ = [
     "add_interest",
     "add_subscriber",
     "check_email",
+    "check_examples",
     "feed_links",
     "get_subscriber",
     "pause_subscriber",
     "remove_interest",
     "remove_subscriber",
+    "resolve_examples",
     "show_subscriber",
 ]
 
@@ -73,7 +76,8 @@ class InterestWords:
 def check_email(address: str) -> str:
     """The address as it is written to, or ``UsageError`` with the reason why it is none."""
     try:
-        valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
+        # Strict, as the mailer is: what is taken here can be mailed.
+        valid = validate_email(address, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError as error:
         raise UsageError(f"{address!r} is no mail address: {error}") from error
     if valid.ascii_email is None:
@@ -118,8 +122,11 @@ def add_subscriber(
 
 
 def get_subscriber(session: Session, email: str) -> Subscriber:
-    """The subscriber of that address; ``UsageError`` where there is none."""
-    subscriber = subscriber_rows.get_subscriber(session, email)
+    """The subscriber of that address, however it is spelt; ``UsageError`` where there is none."""
+    stored = email
+    with suppress(UsageError):
+        stored = check_email(email)
+    subscriber = subscriber_rows.get_subscriber(session, stored)
     if subscriber is None:
         raise UsageError(f"nobody is subscribed as {email!r} (digest subscriber list)")
     return subscriber
@@ -204,7 +211,8 @@ def add_interest(
     """Add an interest, or add to the one of that name.
 
     Returns it with the examples that match no stored paper: an id counts as soon as its paper is
-    read, a title counts by its words. Raises ``UsageError`` for an interest made of nothing.
+    read, a title counts by its words. Raises ``UsageError`` for an interest made of nothing, and for a
+    title that several papers have.
     """
     name = " ".join(name.split())
     if not name:
@@ -218,10 +226,10 @@ def add_interest(
         row = rows.get(name) or Interest(subscriber_id=subscriber.id, name=name, created_at=now)
         for field in ("keywords", "must_keywords", "not_keywords", "authors", "categories"):
             setattr(row, field, _union(getattr(row, field), getattr(words, field)))
-        examples, unmatched = _find_examples(session, words.examples)
+        examples = [_example(session, text) for text in words.examples]
         row.examples = row.examples + [example for example in examples if example not in row.examples]
         subscriber_rows.add_interest(session, row)
-        return row, unmatched
+        return row, [example["title"] for example in examples if example["paper_id"] is None]
 
 
 def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
@@ -229,35 +237,43 @@ def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*have, *(word for word in cleaned if word)]))
 
 
-def _find_examples(session: Session, texts: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    examples: list[dict[str, Any]] = []
-    unmatched = []
-    for text in texts:
-        paper = paper_rows.find_paper(session, text)
-        if paper is None:
-            unmatched.append(text)
-            examples.append({"paper_id": None, "title": text, "abstract": ""})
-        else:
-            examples.append({"paper_id": paper.id, "title": paper.title, "abstract": paper.abstract})
-    return examples, unmatched
+def _example(session: Session, text: str) -> dict[str, Any]:
+    paper = paper_rows.find_paper(session, text)
+    if paper is None:
+        return {"paper_id": None, "title": text, "abstract": ""}
+    return {"paper_id": paper.id, "title": paper.title, "abstract": paper.abstract}
+
+
+def check_examples(database: Database, texts: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a title that several stored papers have."""
+    with database.read() as session:
+        for text in texts:
+            paper_rows.find_paper(session, text)
 
 
 def resolve_examples(database: Database) -> int:
-    """Match examples given by id before their paper was read; return how many were found."""
+    """Match examples given before their paper was stored; return how many were found.
+
+    One whose title several papers have stays as it is: nobody is here to say which is meant.
+    """
     found = 0
     with database.write() as session:
         for subscriber in subscriber_rows.list_subscribers(session):
             assert subscriber.id is not None  # noqa: S101 - stored rows have ids
             for row in subscriber_rows.list_interests(session, subscriber.id):
-                texts = [example["title"] for example in row.examples if example["paper_id"] is None]
-                again, unmatched = _find_examples(session, texts)
-                if len(unmatched) == len(texts):
-                    continue
-                found += len(texts) - len(unmatched)
-                known = [example for example in row.examples if example["paper_id"] is not None]
-                row.examples = known + again
-                subscriber_rows.add_interest(session, row)
+                examples = [_matched(session, example) for example in row.examples]
+                if examples != row.examples:
+                    found += sum(new != old for new, old in zip(examples, row.examples, strict=True))
+                    row.examples = examples
+                    subscriber_rows.add_interest(session, row)
     return found
+
+
+def _matched(session: Session, example: dict[str, Any]) -> dict[str, Any]:
+    if example["paper_id"] is None:
+        with suppress(UsageError):
+            return _example(session, example["title"])
+    return example
 
 
 def remove_interest(database: Database, email: str, name: str) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.models import Paper, Source
+from digest.models import Delivery, Paper, Source
+from digest.pipeline.moment import Moment
 from digest.pipeline.refresh import ConfiguredSource
+from digest.schedule import is_served
 from digest.storage import deliveries as delivery_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
@@ -17,7 +19,15 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.text import paper_url, pdf_url
 
-__all__ = ["list_papers", "list_subscribers", "search_papers", "show_paper", "source_report", "status_report"]
+__all__ = [
+    "list_papers",
+    "list_subscribers",
+    "list_waiting",
+    "search_papers",
+    "show_paper",
+    "source_report",
+    "status_report",
+]
 
 USE_CASES = ("refresh", "compose", "deliver")
 
@@ -78,6 +88,29 @@ def list_subscribers(database: Database) -> list[dict[str, Any]]:
             {"email": row.email, "status": row.status, "created_at": row.created_at.isoformat()}
             for row in subscriber_rows.list_subscribers(session)
         ]
+
+
+def list_waiting(database: Database, moment: Moment) -> list[dict[str, Any]]:
+    """The mails that would be sent now, recipients masked.
+
+    ``interrupted`` ones were half sent by a run that was killed: they are sent again or held, as the
+    channel and the setting ``uncertain`` say.
+    """
+    with database.read() as session:
+        due = delivery_rows.list_due(session, moment.now)
+        stuck = delivery_rows.list_stuck(session)
+    rows = [
+        _waiting(delivery) | {"local_date": issue.local_date.isoformat(), "subject": issue.subject}
+        for delivery, issue, subscriber in due
+        if is_served(subscriber.status, subscriber.paused_until, moment.today_in(issue.zone))
+        and moment.now_in(issue.zone) < issue.expires_at
+    ]
+    return rows + [_waiting(delivery) | {"interrupted": True} for delivery in stuck]
+
+
+def _waiting(delivery: Delivery) -> dict[str, Any]:
+    local, _, domain = delivery.recipient.rpartition("@")
+    return {"recipient": f"{local[:1]}***@{domain}", "attempts": delivery.attempts, "interrupted": False}
 
 
 def source_report(database: Database, configured: list[ConfiguredSource]) -> list[dict[str, Any]]:
