@@ -17,7 +17,15 @@ from digest.pipeline.refresh import CheckRow, Refresher
 from digest.storage import runs as run_rows
 from digest.types import Verdict
 
-__all__ = ["RefreshOutcome", "RunOutcome", "run_all", "run_compose", "run_deliver", "run_refresh"]
+__all__ = [
+    "RefreshOutcome",
+    "RunOutcome",
+    "run_all",
+    "run_compose",
+    "run_deliver",
+    "run_refresh",
+    "summarise",
+]
 
 Say = Callable[[str], None]
 FAILED = (Verdict.BLOCKED, Verdict.BROKEN, Verdict.UNREACHABLE)
@@ -43,7 +51,10 @@ class RunOutcome:
         """The result for a person."""
         if self.locked:
             return ["another run is at work; nothing to do here"]
-        return [", ".join(f"{value} {name}" for name, value in self.counts.items())]
+        counted = ", ".join(
+            f"{value} {name}" for name, value in self.counts.items() if value and name != "error"
+        )
+        return [counted or "nothing to do", *([str(self.counts["error"])] if "error" in self.counts else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,18 @@ class RefreshOutcome:
 
 
 Outcome = TypeVar("Outcome", RefreshOutcome, RunOutcome)
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The rows of a refresh in short, as ``CheckRow.as_dict`` gives them: a line per source."""
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        own = [row for row in rows if row["name"] == name]
+        failed = [row for row in own if row["verdict"] in FAILED]
+        new = sum(row["new"] for row in own)
+        days = f"{len(own) - len(failed)} of {len(own)} days read"
+        lines.append(f"{name}: {new} new papers, {days}" + (f": {failed[0]['error']}" if failed else ""))
+    return lines
 
 
 def run_refresh(

@@ -127,3 +127,17 @@ def test_a_step_that_failed_is_named(one_due: None, monkeypatch: pytest.MonkeyPa
     assert ran.code == 1
     assert "digest: compose: " in ran.err
     assert "deliver: 1 sent" in ran.out
+
+
+def test_a_source_that_is_down_is_named_by_run_with_its_cause() -> None:
+    """What cron mails says what is wrong, once."""
+    Path("digest.toml").write_text(
+        f'data_dir = "{Path.cwd() / "data"}"\n[[source]]\nname = "gone"\nkind = "huggingface"\n'
+        'url = "http://127.0.0.1:9"\nallow_private = true\n'
+    )
+    ran = run("run")
+    assert ran.code == 1
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("gone:")]
+    assert "0 of 3 days read" in line
+    assert "could not be reached" in line
+    assert "not tried" not in ran.out

@@ -156,3 +156,15 @@ def test_who_is_not_there_is_told_as_typed(database: Database) -> None:
         for typed in ("nobody@example.org", "no address"):
             with pytest.raises(UsageError, match=typed):
                 get_subscriber(session, typed)
+
+
+def test_a_schedule_is_changed_in_what_is_given_and_checked_whole() -> None:
+    """The rest stays; a wrong word changes nothing."""
+    Path("digest.toml").write_text(f'data_dir = "{Path.cwd() / "data"}"\n')
+    ok("subscriber", "add", READER, "--hour", "6", "--zone", "Europe/Oslo", "--active")
+    ok("subscriber", "change", READER, "--cadence", "weekly", "--weekday", "fri")
+    assert run("subscriber", "change", READER, "--hour", "25").code == 2
+    assert run("subscriber", "change", READER, "--zone", "Mars/Olympus").code == 2
+    (row,) = ok("subscriber", "show", READER, "--json").json["subscriptions"]
+    found = (row["cadence"], row["weekday"], row["hour"], row["zone"])
+    assert found == ("weekly", "fri", 6, "Europe/Oslo")

@@ -253,16 +253,38 @@ def _start(here: State, answers: Answers) -> None:
         from digest.pipeline.explain import explain_day
 
         print_lines(f"first digest: {explain_day(app.composer(), email, moment)['sentence']}")
-    where = "" if app.settings.smtp_url else f"  mail lies in {app.data_dir / 'outbox'} (a Maildir)\n"
-    print_lines(
-        "",
-        f"{where}  feeds lie in {app.feeds_dir}",
-        "  every hour, from cron:     5 * * * * digest run",
-        f"  see the next one:          digest preview {answers.email}",
-        f"  if nothing comes:          digest why {answers.email}",
-    )
+    _print_what_next(app, answers, moment)
     if not (refreshed.ok and composed.ok and delivered.ok):
         raise typer.Exit(1)
+
+
+def _print_what_next(app: "App", answers: Answers, moment: "Moment") -> None:
+    """Where things lie, and the commands that matter, as they work from anywhere."""
+    from datetime import timedelta
+
+    tomorrow = moment.today_in(answers.zone) + timedelta(days=1)
+    mail = "" if app.settings.smtp_url else f"Mail lies in {app.data_dir / 'outbox'} (a Maildir). "
+    print_lines(
+        "",
+        f"Your digest comes daily at {answers.hour:02d}:00 {answers.zone}, with this line in your crontab:",
+        f"  5 * * * * {_cron_command(app)}",
+        f"{mail}Feeds lie in {app.feeds_dir}.",
+        f"  digest preview {answers.email} --date {tomorrow}   shows the next one as it would be now",
+        f"  digest why {answers.email}   says why nothing came",
+    )
+
+
+def _cron_command(app: "App") -> str:
+    """``digest run`` with the program's whole path and these settings: cron knows neither."""
+    import shlex
+    import shutil
+
+    from digest.config import config_path
+
+    program = Path(sys.executable).with_name("digest")
+    digest = str(program) if program.exists() else shutil.which("digest") or "digest"
+    settings = {"DIGEST_CONFIG": str(config_path().absolute()), "DIGEST_DATA_DIR": str(app.data_dir)}
+    return shlex.join(["env", *(f"{name}={value}" for name, value in settings.items()), digest, "run"])
 
 
 def _add_reader(app: "App", answers: Answers) -> str:
@@ -286,11 +308,11 @@ def _add_reader(app: "App", answers: Answers) -> str:
 def _read_first_days(app: "App", moment: "Moment") -> "RefreshOutcome":
     from datetime import timedelta
 
-    from digest.runs import run_refresh
+    from digest.runs import run_refresh, summarise
 
     today = moment.today_in("UTC")
     days = [today - timedelta(days=back) for back in range(FIRST_DAYS - 1, -1, -1)]
     with progress("Reading the last seven days") as say:
         outcome = run_refresh(app, moment, days=days, progress=say)
-    print_lines(*outcome.lines())
+    print_lines(*summarise([row.as_dict() for row in outcome.rows]))
     return outcome

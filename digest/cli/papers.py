@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Json, parse_date, print_json, print_lines, state
+from digest.cli.state import Json, note, parse_date, print_json, print_lines, state
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many.")]
 
@@ -68,6 +68,8 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        note("digest: no paper is that")
     for row in rows:
         votes = f"{row['votes']} votes" if row["votes"] is not None else "-"
         print_lines(f"#{row['id']}  {row['arxiv_id'] or row['doi'] or '-':<12} {votes:>11}  {row['title']}")

@@ -17,6 +17,7 @@ def register(cli: typer.Typer) -> None:
     subscriber.command("add")(add_subscriber)
     subscriber.command("list")(list_subscribers)
     subscriber.command("show")(show_subscriber)
+    subscriber.command("change")(change_subscriber)
     subscriber.command("activate")(activate_subscriber)
     subscriber.command("pause")(pause_subscriber)
     subscriber.command("remove")(remove_subscriber)
@@ -101,6 +102,25 @@ def _show(context: typer.Context, email: str) -> dict[str, Any]:
     with app.database.read() as session:
         found = get_subscriber(session, email)
         return show(session, found, base_url=app.settings.base_url, feeds_dir=app.feeds_dir)
+
+
+def change_subscriber(
+    context: typer.Context,
+    email: Email,
+    cadence: Annotated[str | None, typer.Option("--cadence", help="daily, weekdays or weekly.")] = None,
+    weekday: Annotated[str | None, typer.Option("--weekday", help="For weekly: mon … sun.")] = None,
+    hour: Annotated[int | None, typer.Option("--hour", help="0 to 23, in the reader's zone.")] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="Area/City", help="The reader's zone.")
+    ] = None,
+) -> None:
+    """Change when a reader is served."""
+    from digest.pipeline.readers import change_schedule
+
+    database = state(context).app.database
+    row = change_schedule(database, email, cadence=cadence, weekday=weekday, hour=hour, zone=zone)
+    day = f" on {row.weekday}" if row.cadence == "weekly" else ""
+    print_lines(f"{email}: {row.cadence}{day} at {row.hour:02d}:00 {row.zone}")
 
 
 def activate_subscriber(context: typer.Context, email: Email) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Date, Json, note, parse_date, print_json, print_lines, progress, state
+from digest.cli.state import Date, Json, minute, note, parse_date, print_json, print_lines, progress, state
 from digest.errors import UsageError
 
 MAX_DAYS = 3660
@@ -110,7 +110,7 @@ def _source_line(row: dict[str, Any]) -> str:
     health = (
         "not read yet"
         if row["last_checked_at"] is None
-        else f"{row['last_verdict']}, {row['last_checked_at']}"
+        else f"{row['last_verdict']}, {minute(row['last_checked_at'])}"
     )
     failures = f", {row['failures_in_row']} failures in a row" if row["failures_in_row"] else ""
     return f"{row['name']} ({row['kind']}) {row['url']}: {health}{failures}"

@@ -4,7 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Date, Json, State, in_words, note, print_json, print_lines, progress, state
+from digest.cli.state import (
+    Date,
+    Json,
+    State,
+    in_words,
+    minute,
+    note,
+    print_json,
+    print_lines,
+    progress,
+    state,
+)
 from digest.errors import UsageError
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
@@ -87,8 +98,9 @@ def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_j
 
 
 def _print_steps(steps: dict[str, Any]) -> None:
-    read = steps["refresh"].get("sources", [])
-    print_lines(f"refresh: {sum(row['new'] for row in read)} new papers from {len(read)} pages")
+    from digest.runs import summarise
+
+    print_lines(*summarise(steps["refresh"].get("sources", [])))
     for name in ("compose", "deliver"):
         counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
         print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts)}")
@@ -109,7 +121,9 @@ def preview(
     if form not in FORMATS:
         raise UsageError(f"{form!r} is no format; use one of {', '.join(FORMATS)}")
     here = state(context)
-    shown = preview_as(here.app.composer(), here.app.deliverer(), email, here.moment(date), form)
+    shown, composed_at = preview_as(here.app.composer(), here.app.deliverer(), email, here.moment(date), form)
+    if composed_at is not None:
+        note(f"digest: as it was composed at {minute(composed_at)}; --date shows another day's")
     if isinstance(shown, bytes):
         import sys
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Json, note, print_json, print_lines, state
+from digest.cli.state import Json, minute, note, print_json, print_lines, state
 
 
 def register(cli: typer.Typer) -> None:
@@ -69,16 +69,19 @@ def _status_lines(report: dict[str, Any]) -> list[str]:
         if source["last_checked_at"] is None:
             lines.append(f"source {source['name']}: not read yet (digest refresh)")
             continue
-        lines.append(f"source {source['name']}: {source['last_verdict']} at {source['last_checked_at']}")
+        at = minute(source["last_checked_at"])
+        lines.append(f"source {source['name']}: {source['last_verdict']} at {at}")
         if source["failures_in_row"]:
-            good = source["last_good_at"] or "never"
+            good = minute(source["last_good_at"]) if source["last_good_at"] else "never"
             lines.append(
                 f"  {source['failures_in_row']} failures in a row, last good {good}: {source['last_error']}"
             )
     lines.append(f"mail: {counted(report['deliveries'])}")
     for use_case, run in report["runs"].items():
         when = (
-            "never ran" if run is None else f"{run['started_at']}, {'fine' if run['ok'] else 'not all well'}"
+            "never ran"
+            if run is None
+            else f"{minute(run['started_at'])}, {'fine' if run['ok'] else 'not all well'}"
         )
         lines.append(f"{use_case}: {when}")
     return lines
@@ -101,3 +104,4 @@ def serve(context: typer.Context) -> None:
 
     note("digest: at work; stop with Ctrl-C")
     Scheduler(refresh=refresh, tick=tick, refresh_minutes=app.settings.refresh_minutes).run()
+    note("digest: stopped")

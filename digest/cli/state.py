@@ -26,7 +26,9 @@ YEARS = range(2, 9999)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 Date = Annotated[
     str | None,
-    typer.Option("--date", metavar="YYYY-MM-DD", help="The day; alone, it is the end of that day."),
+    typer.Option(
+        "--date", metavar="YYYY-MM-DD", help="Act as at the end of this day; with --now, only choose the day."
+    ),
 ]
 
 
@@ -130,6 +132,12 @@ def print_lines(*lines: str) -> None:
 def note(text: str) -> None:
     """A remark on stderr."""
     sys.stderr.write(f"{text}\n")
+
+
+def minute(when: datetime | str) -> str:
+    """A time to the minute, in UTC."""
+    at = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def in_words(counts: Mapping[str, Any]) -> str:

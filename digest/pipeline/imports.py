@@ -7,7 +7,6 @@ from pathlib import Path
 
 from digest.config import IMPORTS
 from digest.errors import DigestError, UsageError
-from digest.models import Source
 from digest.pipeline.pages import PageStore
 from digest.pipeline.readers import resolve_examples
 from digest.pipeline.refresh import CheckRow, file_page
@@ -58,16 +57,13 @@ def import_files(
 ) -> ImportResult:
     """File the entries of saved pages; a file that cannot be read is told and the others go on.
 
-    Examples that readers gave before their paper was stored are matched again.
-
-    ``day`` is the day the entries belong to; else the page's own date, else ``today``.
+    Examples that readers gave before their paper was stored are matched again. ``day`` is the day the
+    entries belong to; else the page's own date, else ``today``.
     """
-    with database.write() as session:
-        source = source_rows.ensure_source(session, IMPORTS, IMPORTS, "", now)
     result = ImportResult()
     for file in files:
         try:
-            result.add(_import_file(database, store, source, file, day=day, today=today, now=now))
+            result.add(_import_file(database, store, file, day=day, today=today, now=now))
         except DigestError as error:
             result.errors.append({"file": str(file), "error": str(error)})
     if result.new or result.modified:
@@ -80,7 +76,6 @@ def import_files(
 def _import_file(
     database: Database,
     store: PageStore,
-    source: Source,
     file: Path,
     *,
     day: date | None,
@@ -89,8 +84,10 @@ def _import_file(
 ) -> CheckRow:
     body = _read(file)
     page = parse_saved(body, today=today, name=file.name)
-    assert source.id is not None  # noqa: S101 - stored rows have ids
     listed_on = day or page.page_date or today
+    with database.write() as session:
+        source = source_rows.ensure_source(session, IMPORTS, IMPORTS, "", now)
+    assert source.id is not None  # noqa: S101 - stored rows have ids
     kept = store.keep(Page(url=f"saved:{file.name}", status=200, body=body, fetched_at=now), source.id)
     kept.day = listed_on
     with database.write() as session:

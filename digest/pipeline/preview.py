@@ -1,5 +1,6 @@
 """Preview: a reader's issue as it was frozen, or as it would be now. Stores nothing."""
 
+from datetime import datetime
 from typing import Any
 
 from digest.message import make_message_id
@@ -18,11 +19,11 @@ __all__ = ["preview_as"]
 
 def preview_as(
     composer: Composer, deliverer: Deliverer, email: str, moment: Moment, form: str
-) -> str | bytes | dict[str, Any]:
+) -> tuple[str | bytes | dict[str, Any], datetime | None]:
     """The issue as ``html`` or ``text`` (str), ``eml`` (bytes) or ``json`` (dict).
 
-    A day that has an issue shows that one, frozen as it was; any other shows what would be composed.
-    Raises ``UsageError`` for an unknown reader.
+    A day that has an issue shows that one, frozen as it was, and the time it was composed; any other
+    shows what would be composed, and ``None``. Raises ``UsageError`` for an unknown reader.
     """
     with composer.database.read() as session:
         subscriber = get_subscriber(session, email)
@@ -39,15 +40,16 @@ def preview_as(
             draft = _draft(composer, subscriber, subscription, moment)
             view, reason = draft.view(), str(draft.reason or "")
             ids = [one.paper_id for one in draft.recommendations]
+    composed_at = stored.composed_at if stored else None
     if form == "json":
-        return _as_json(view, ids, stored, reason)
+        return _as_json(view, ids, stored, reason), composed_at
     context = deliverer.context(view, subscriber)
     if form == "html":
-        return render_html(view, context)
+        return render_html(view, context), composed_at
     if form == "text":
-        return render_text(view, context)
+        return render_text(view, context), composed_at
     message_id = make_message_id(f"preview {subscription.id} {day}", composer.rules.mail_domain)
-    return deliverer.message(view, subscriber, subscriber.email or email, message_id)
+    return deliverer.message(view, subscriber, subscriber.email or email, message_id), composed_at
 
 
 def _draft(composer: Composer, subscriber: Subscriber, subscription: Subscription, moment: Moment) -> Draft:

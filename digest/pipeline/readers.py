@@ -25,6 +25,7 @@ __all__ = [
     "add_feedback",
     "add_interest",
     "add_subscriber",
+    "change_schedule",
     "check_email",
     "check_examples",
     "feed_links",
@@ -104,7 +105,9 @@ def add_subscriber(
     schedule = schedule.checked()
     with database.write() as session:
         if subscriber_rows.get_subscriber(session, address) is not None:
-            raise UsageError(f"{address} is a subscriber already (digest subscriber show {address})")
+            raise UsageError(
+                f"{address} is a subscriber already (digest subscriber show or change {address})"
+            )
         status = SubscriberStatus.ACTIVE if active else SubscriberStatus.UNCONFIRMED
         subscriber = subscriber_rows.add_subscriber(session, email=address, status=status, now=now)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
@@ -119,6 +122,32 @@ def add_subscriber(
         )
         subscriber_rows.add_subscription(session, row)
         return subscriber
+
+
+def change_schedule(
+    database: Database,
+    email: str,
+    *,
+    cadence: str | None = None,
+    weekday: str | None = None,
+    hour: int | None = None,
+    zone: str | None = None,
+) -> Schedule:
+    """Change what is given of a reader's schedule and return it whole. Raises ``UsageError``."""
+    with database.write() as session:
+        subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        row = subscriber_rows.list_subscriptions(session, subscriber.id)[0]
+        schedule = Schedule(
+            cadence=cadence or row.cadence,
+            weekday=weekday or WEEKDAYS[row.weekday],
+            hour=row.hour if hour is None else hour,
+            zone=zone or row.zone,
+        ).checked()
+        row.cadence, row.weekday = schedule.cadence, WEEKDAYS.index(schedule.weekday)
+        row.hour, row.zone = schedule.hour, schedule.zone
+        subscriber_rows.add_subscription(session, row)
+        return schedule
 
 
 def get_subscriber(session: Session, email: str) -> Subscriber:
