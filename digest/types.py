@@ -67,7 +67,10 @@ class FeedbackKind(StrEnum):
 
 
 class Section(StrEnum):
-    """A digest's sections, in the order they are shown; the value is the heading."""
+    """A digest's sections, in the order they are shown; the value is the heading.
+
+    Following leads, because followed authors rank first.
+    """
 
     FOLLOWING = "Following"
     FOR_YOU = "For you"

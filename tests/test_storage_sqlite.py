@@ -209,6 +209,8 @@ def test_an_error_that_is_a_bug_is_not_dressed_up(database: Database) -> None:
     [
         ("sqlite://", "has to be a file"),
         ("sqlite:///:memory:", "has to be a file"),
+        ("sqlite://host/digest.db", "has to be a file"),
+        ("sqlite:////tmp/digest.db?timeout=abc", "has to be a file"),
         ("mysql://ada:secret@db.example/papers", "SQLite or PostgreSQL"),
         ("not an address with a secret", "use one such as"),
         ("postgresql://ada:secret@db.example:port/papers", "use one such as"),

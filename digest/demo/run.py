@@ -189,7 +189,13 @@ def _show(result: DemoResult, console: Console) -> None:
     counts = ", ".join(f"{number} {name}" for name, number in result.again.items())
     console.print(f"Everything once more at the end: {counts}.", highlight=False)
     # Paths are for copying: never wrapped, never coloured.
-    for name, value in (("Mails", result.outbox), ("Feeds", result.feeds), ("Look", result.command)):
+    page = f"{result.command} --format html > digest.html"
+    for name, value in (
+        ("Mails", result.outbox),
+        ("Feeds", result.feeds),
+        ("Look", result.command),
+        ("As a page", page),
+    ):
         console.print(f"{name}: {value}", soft_wrap=True, highlight=False, markup=False)
     console.print(f"{result.sent} mails sent in {result.seconds:.1f} s.", highlight=False)
 

@@ -140,7 +140,8 @@ def _parse_url(text: str) -> URL:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise StorageError(f"the database has to be SQLite or PostgreSQL, not {url.drivername}")
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and (url.database in (None, "", ":memory:") or url.host or url.query):
         raise StorageError("the database has to be a file, such as sqlite:////home/me/digest.db")
     return url
 
