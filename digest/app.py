@@ -1,5 +1,6 @@
 """The only place where objects meet: settings in, working program out."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.publish import Publisher
     from digest.pipeline.refresh import ConfiguredSource
 
+_log = logging.getLogger(__name__)
+
 __all__ = ["App", "check_own_address", "check_source", "make_app", "prepare_data_dir", "read_settings"]
 
 
@@ -43,6 +46,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "secret_key": _check_key,
         "smtp_url": _check_smtp_url,
         "unsubscribe_address": check_own_address,
+        "zone": _check_zone,
     }
     return load_settings(check_source, checks, may_be_missing=may_be_missing)
 
@@ -54,6 +58,8 @@ def check_source(source: SourceSettings) -> Sequence[str]:
     except UsageError as error:
         return [str(error)]
     faults = []
+    if "?" in source.url or "#" in source.url:
+        faults.append("url: is the address that paths are added to, so it has no ? and no #")
     try:
         parse_target(source.url or kind.default_url)
     except FetchError as error:
@@ -84,6 +90,12 @@ def _check_base_url(url: str) -> None:
     parse_target(url)
     if not url.isascii() or safe_url(url) is None or "?" in url or "#" in url:
         raise UsageError("is no plain web address in ASCII; use one such as https://digest.example.org")
+
+
+def _check_zone(zone: str) -> None:
+    from digest.schedule import check_zone
+
+    check_zone(zone)
 
 
 def _check_key(key: str) -> None:
@@ -240,12 +252,8 @@ def make_app(settings: Settings, *, now: datetime | None = None) -> App:
 
     Raises ``StorageError`` where the data directory or the database cannot be used.
     """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StorageError(
-            f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
-        ) from error
+    prepare_data_dir(settings)
+    _warn_of_a_lost_database(settings)
     database = Database(settings.effective_database_url)
     try:
         database.upgrade()
@@ -253,6 +261,13 @@ def make_app(settings: Settings, *, now: datetime | None = None) -> App:
         database.close()
         raise
     return App(settings=settings, database=database, fixed_now=now)
+
+
+def _warn_of_a_lost_database(settings: Settings) -> None:
+    data_dir = settings.data_dir
+    is_lost = not (data_dir / "digest.db").exists() and (data_dir / "outbox").exists()
+    if settings.database_url is None and is_lost:
+        _log.warning("%s holds sent mail but no digest.db: an empty one is made", data_dir)
 
 
 def prepare_data_dir(settings: Settings) -> None:
@@ -272,7 +287,10 @@ def _secret_file(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        key = path.read_bytes().strip()
+        try:
+            key = path.read_bytes().strip()
+        except OSError as error:
+            raise ConfigError([f"the key {path} cannot be read: {error.strerror}"]) from error
         if len(key) < 32:
             raise ConfigError(
                 [f"{path} is too short to be a key: restore it from a backup or delete it"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_config_path, user_data_path
@@ -108,9 +109,9 @@ class Settings(BaseSettings):
 
     contact: str | None = Field(default=None, max_length=200)
     timeout_s: float = Field(default=30.0, gt=0, le=600)
-    max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=2**30)
     refresh_minutes: int = Field(default=120, ge=10, le=1440)
-    keep_pages_days: int = Field(default=30, ge=1)
+    keep_pages_days: int = Field(default=30, ge=1, le=3650)
 
     source: Annotated[list[SourceSettings], NoDecode] = Field(default_factory=_default_sources)
 
@@ -182,7 +183,8 @@ class Settings(BaseSettings):
         """The database's address: as set, else SQLite in the data directory."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data_dir / 'digest.db'}"
+        # Quoted, since "?" and "%" mean something in an address.
+        return f"sqlite:///{quote(str(self.data_dir / 'digest.db'))}"
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:

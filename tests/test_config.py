@@ -75,6 +75,7 @@ def test_an_unknown_key_in_dotenv_is_refused() -> None:
         '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "https://"',
         '[[source]]\nname = "a"\nkind = "huggingface"\nurl = "https://user:hunter2@mirror.example.org"',
         "trend_weight = 1.5",
+        "keep_pages_days = 999999999",
         "now = 2026-01-01T00:00:00Z",
     ],
 )

@@ -1,5 +1,6 @@
 """What goes wrong between the steps, or while one is at work, and must cost no reader a paper."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -222,3 +223,56 @@ def test_a_list_longer_than_we_read_is_partial(site: DailyServer) -> None:
     assert (row["verdict"], row["new"]) == ("partial", row["entries"])
     assert row["entries"] < 59
     assert "pages" in row["error"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "what?x=1", "#1", "naïve"])
+def test_any_folder_holds_its_own_data(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Signs that mean something in an address mean nothing in a folder's name."""
+    monkeypatch.setenv("DIGEST_DATA_DIR", str(tmp_path / "data" / name))
+    ok("subscriber", "add", "reader@example.org")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [name]
+    assert (tmp_path / "data" / name / "digest.db").is_file()
+
+
+def test_looking_does_not_wait_for_who_writes(site: DailyServer) -> None:
+    """While another process holds the write lock, what only reads answers."""
+    with closing(sqlite3.connect("data/digest.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert "3 active" in ok("status").out
+        assert ok("why", NAMES[0], "--now", DUE.isoformat()).out
+        writer.execute("ROLLBACK")
+
+
+def test_a_lost_database_is_told_and_takes_no_feed_along(site: DailyServer) -> None:
+    """The private feeds of readers nobody knows any more are not ours to delete."""
+    ok("run", "--now", DUE.isoformat())
+    feeds = {path.name for path in Path("data/feeds").iterdir()}
+    for path in Path("data").glob("digest.db*"):
+        path.unlink()
+    ran = ok("run", "--now", DUE.isoformat())
+    assert "no digest.db" in ran.err
+    assert {path.name for path in Path("data/feeds").iterdir()} == feeds
+
+
+def test_a_pipe_is_no_page(site: DailyServer) -> None:
+    """It is told, not waited for."""
+    os.mkfifo("pipe")
+    ran = run("import", "pipe", "--json")
+    assert ran.code == 1
+    assert "no file" in ran.json["errors"][0]["error"]
+
+
+def test_a_key_that_is_a_folder_is_told(site: DailyServer) -> None:
+    """One sentence, exit 2."""
+    Path("data/secret.key").mkdir()
+    ran = run("deliver", "--now", DUE.isoformat())
+    assert ran.code == 2
+    assert "secret.key" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_an_interest_is_plain_text(site: DailyServer) -> None:
+    """Signs that turn the direction of what follows do not reach the mail."""
+    ok("interest", "add", NAMES[0], "--name", "ev\u202eil", "--keyword", "in\u202evented")
+    (row,) = ok("interest", "list", NAMES[0], "--json").json
+    assert (row["name"], row["keywords"]) == ("evil", ["invented"])

@@ -62,3 +62,11 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "pages").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="pages"):
         PageStore(tmp_path / "pages").keep(page(b"x"), 1)
+
+
+def test_a_damaged_file_is_mended_by_the_next_look(tmp_path: Path) -> None:
+    """The same content fetched again makes the file whole."""
+    store = PageStore(tmp_path)
+    row = store.keep(page(b"hello"), 1)
+    (tmp_path / row.path).write_bytes(b"x")
+    assert store.load(store.keep(page(b"hello"), 1)) == b"hello"

@@ -48,7 +48,7 @@ def _root(
     here = State(now_text=now, day_text=date)
     context.obj = here
     context.call_on_close(here.close)
-    if now:
+    if now is not None:
         from digest.cli.state import parse_time
 
         parse_time(now)

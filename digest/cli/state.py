@@ -63,8 +63,8 @@ class State:
     @property
     def fixed_now(self) -> datetime | None:
         """The clock as a person set it, or ``None``."""
-        text = self.now_text or os.environ.get("DIGEST_NOW")
-        return parse_time(text) if text else None
+        text = (os.environ.get("DIGEST_NOW") or None) if self.now_text is None else self.now_text
+        return None if text is None else parse_time(text)
 
     def moment(self, day: str | None = None) -> "Moment":
         """When this command happens: the clock, and the day it was asked for."""

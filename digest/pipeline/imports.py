@@ -99,8 +99,12 @@ def _import_file(
 
 def _read(file: Path) -> bytes:
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{file} is larger than {MAX_BYTES // 2**20} MiB; that is no page")
-        return file.read_bytes()
+        if file.exists() and not file.is_file():
+            raise UsageError(f"{file} is no file")
+        with file.open("rb") as opened:
+            body = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if len(body) > MAX_BYTES:
+        raise UsageError(f"{file} is larger than {MAX_BYTES // 2**20} MiB; that is no page")
+    return body

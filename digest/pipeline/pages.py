@@ -27,7 +27,7 @@ class PageStore:
         digest = hashlib.sha256(page.body).hexdigest()
         path = f"{digest[:2]}/{digest}.gz"
         try:
-            _write_once(self.folder / path, page.body)
+            _write_once(self.folder / path, page.body, digest)
         except OSError as error:
             raise StorageError(f"the page cannot be kept in {self.folder}: {error.strerror}") from error
         return StoredPage(
@@ -45,11 +45,7 @@ class PageStore:
 
     def load(self, row: StoredPage) -> bytes | None:
         """The bytes of a kept page, or ``None`` where the file is gone or damaged."""
-        try:
-            body = gzip.decompress((self.folder / row.path).read_bytes())
-        except (OSError, EOFError, zlib.error):
-            return None
-        return body if hashlib.sha256(body).hexdigest() == row.sha256 else None
+        return _read_whole(self.folder / row.path, row.sha256)
 
     def prune(self, before: datetime) -> int:
         """Delete files not written since ``before``; return how many."""
@@ -59,8 +55,16 @@ class PageStore:
         return len(old)
 
 
-def _write_once(target: Path, body: bytes) -> None:
-    if target.exists():
+def _read_whole(path: Path, sha256: str) -> bytes | None:
+    try:
+        body = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        return None
+    return body if hashlib.sha256(body).hexdigest() == sha256 else None
+
+
+def _write_once(target: Path, body: bytes, sha256: str) -> None:
+    if _read_whole(target, sha256) is not None:
         os.utime(target)  # still in use: pruning goes by this time
         return
     target.parent.mkdir(parents=True, exist_ok=True)

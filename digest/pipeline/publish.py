@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +38,17 @@ class Publisher:
     def write(self, moment: Moment) -> dict[str, int]:
         """Write all feeds; return how many files were written and how many stayed as they were.
 
-        A feed whose content did not change keeps its bytes. Feeds of readers who are gone are deleted.
+        A feed whose content did not change keeps its bytes. Feeds of readers who left are deleted.
         """
         written = [self._write(TRENDING, self.trending_feed(moment))]
-        names = {TRENDING}
+        removed = 0
         with self.database.read() as session:
             subscribers = subscriber_rows.list_subscribers(session)
         for subscriber in subscribers:
             if subscriber.status == SubscriberStatus.UNSUBSCRIBED:
+                removed += self._remove(subscriber.feed_token)
                 continue
-            names.add(subscriber.feed_token)
             written.append(self._write(subscriber.feed_token, self.private_feed(subscriber)))
-        removed = self._remove_others(names)
         changed = sum(written)
         return {"written": changed, "unchanged": len(written) * len(RENDERERS) - changed, "removed": removed}
 
@@ -91,12 +89,12 @@ class Publisher:
     def _write(self, name: str, feed: FeedView) -> int:
         return sum(_write(self.folder / f"{name}.{kind}", render(feed)) for kind, render in RENDERERS.items())
 
-    def _remove_others(self, names: Iterable[str]) -> int:
-        keep = set(names)
-        old = [path for kind in RENDERERS for path in self.folder.glob(f"*.{kind}") if path.stem not in keep]
-        for path in old:
+    def _remove(self, name: str) -> int:
+        """Delete the feeds of that name; only those: what we do not know is not ours to delete."""
+        there = [path for kind in RENDERERS if (path := self.folder / f"{name}.{kind}").exists()]
+        for path in there:
             path.unlink(missing_ok=True)
-        return len(old)
+        return len(there)
 
 
 def _write(path: Path, text: str) -> bool:

@@ -16,6 +16,7 @@ from digest.schedule import check_zone
 from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
+from digest.text import clean_text
 from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
 
 __all__ = [
@@ -243,7 +244,7 @@ def add_interest(
     read, a title counts by its words. Raises ``UsageError`` for an interest made of nothing, and for a
     title that several papers have.
     """
-    name = " ".join(name.split())
+    name = clean_text(name, limit=MAX_WORDS)
     if not name:
         raise UsageError("an interest needs a name (--name)")
     if not any((words.keywords, words.must_keywords, words.authors, words.categories, words.examples)):
@@ -262,7 +263,7 @@ def add_interest(
 
 
 def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
-    cleaned = (" ".join(word.split())[:MAX_WORDS] for word in more)
+    cleaned = (clean_text(word, limit=MAX_WORDS) for word in more)
     return list(dict.fromkeys([*have, *(word for word in cleaned if word)]))
 
 

@@ -99,10 +99,12 @@ class Database:
                 raise StorageError(f"the folder {folder} cannot be made: {error.strerror}") from error
         with self._border():
             with self._reader.connect() as connection:
-                upgrading.check(connection, self.place)
+                revision = upgrading.check(connection, self.place)
             if self.is_sqlite:
                 with self._engine.connect() as connection:
                     upgrading.ensure_wal(connection)
+            if revision == upgrading.head_revision():
+                return False  # without a lock: who only looks must not wait for who writes
             with self._engine.connect().execution_options(mode="migrate") as connection, connection.begin():
                 return upgrading.upgrade(connection, self.place)
 
