@@ -16,7 +16,7 @@ import httpcore
 from digest.fetcher import Fetcher
 
 NOW = datetime(2026, 3, 11, 9, 0, tzinfo=UTC)
-TIMEOUT_S = 0.4
+TIMEOUT_S = 0.7
 
 Script = Callable[["Peer"], None]
 

@@ -84,10 +84,12 @@ def import_pages(
     if as_json:
         print_json(result.as_dict())
     else:
-        print_lines(
+        counts = (
             f"{result.pages} pages, {result.entries} entries: {result.new} new, {result.modified} modified, "
             f"{result.unchanged} unchanged; {result.papers} papers stored"
         )
+        if result.pages:
+            print_lines(counts)
         for error in result.errors:
             note(f"digest: {error['error']}")
     if result.errors:
