@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.errors import StorageError
+from digest.files import write_whole
 from digest.pipeline.pages import PageStore
 from digest.types import Page
 
@@ -70,3 +71,19 @@ def test_a_damaged_file_is_mended_by_the_next_look(tmp_path: Path) -> None:
     row = store.keep(page(b"hello"), 1)
     (tmp_path / row.path).write_bytes(b"x")
     assert store.load(store.keep(page(b"hello"), 1)) == b"hello"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole or not at all, and no part of it stays behind."""
+    path = tmp_path / "feed.rss"
+    write_whole(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("feed.rss", b"old")]

@@ -3,12 +3,12 @@
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
 from datetime import datetime
 from pathlib import Path
 
 from digest.errors import StorageError
+from digest.files import PART, write_whole
 from digest.models import StoredPage
 from digest.types import Page
 
@@ -48,8 +48,9 @@ class PageStore:
         return _read_whole(self.folder / row.path, row.sha256)
 
     def prune(self, before: datetime) -> int:
-        """Delete files not written since ``before``; return how many."""
-        old = [path for path in self.folder.glob("*/*.gz") if path.stat().st_mtime < before.timestamp()]
+        """Delete files not written since ``before``, and what killed runs left; return how many."""
+        files = [*self.folder.glob("*/*.gz"), *self.folder.glob(f"*/{PART}*")]
+        old = [path for path in files if path.stat().st_mtime < before.timestamp()]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
@@ -67,11 +68,5 @@ def _write_once(target: Path, body: bytes, sha256: str) -> None:
     if _read_whole(target, sha256) is not None:
         os.utime(target)  # still in use: pruning goes by this time
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
     # mtime=0: the same content gives the same bytes.
-    packed = gzip.compress(body, compresslevel=6, mtime=0)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        file.write(packed)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(target)
+    write_whole(target, gzip.compress(body, compresslevel=6, mtime=0))

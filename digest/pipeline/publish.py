@@ -1,12 +1,11 @@
 """Publish: write the feeds, the public trending list and each reader's private one."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from digest.errors import StorageError
 from digest.feeds import FeedView, feed_from_issues, feed_from_papers, render_atom, render_json, render_rss
+from digest.files import write_whole
 from digest.models import Subscriber
 from digest.pipeline.compose import Composer
 from digest.pipeline.moment import Moment
@@ -101,16 +100,9 @@ def _write(path: Path, text: str) -> bool:
     """Replace a file whole, only where its content changes; say whether it did."""
     body = text.encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_bytes() == body:
             return False
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        # Temporary files are private; a feed is for the web server to read.
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(path)
+        write_whole(path, body, mode=0o644)  # for a web server to read
     except OSError as error:
         raise StorageError(f"the feed {path} cannot be written: {error.strerror}") from error
     return True
