@@ -1,8 +1,8 @@
 """The only place where objects meet: settings in, working program out."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,7 +24,9 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.fetcher import Fetcher
     from digest.mailer import Channel
     from digest.pipeline.compose import Composer
+    from digest.pipeline.crew import Line
     from digest.pipeline.deliver import Deliverer
+    from digest.pipeline.incoming import Incoming
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
     from digest.pipeline.refresh import ConfiguredSource
@@ -41,9 +43,14 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
     """
     checks = {
         "base_url": _check_base_url,
+        "bounce_address": check_own_address,
+        "bounce_mailbox": _check_mailbox,
+        "connection_rate": _check_rate,
         "database_url": lambda url: Database(url).close(),
         "mail_from": check_own_address,
+        "mail_rate": _check_rate,
         "secret_key": _check_key,
+        "sendmail_command": _check_command,
         "smtp_url": _check_smtp_url,
         "unsubscribe_address": check_own_address,
         "zone": _check_zone,
@@ -112,6 +119,29 @@ def _check_smtp_url(url: str) -> None:
     parse_smtp_url(url)
 
 
+def _check_rate(rate: str) -> None:
+    from digest.mailer import parse_rate
+
+    parse_rate(rate)
+
+
+def _check_command(command: str) -> None:
+    import shlex
+
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"cannot be read as a command: {error}") from error
+    if not words:
+        raise UsageError("is empty; name a program that takes mail as sendmail does")
+
+
+def _check_mailbox(place: str) -> None:
+    from digest.mailbox import check_mailbox
+
+    check_mailbox(place)
+
+
 def _fault(where: Sequence[object], what: str, known: object) -> str:
     name = ".".join(str(part) for part in where)
     hint = f" (this kind knows {', '.join(known)})" if "Extra" in what and isinstance(known, dict) else ""
@@ -143,9 +173,18 @@ class App:
         """Where published feeds lie."""
         return self.data_dir / "feeds"
 
-    def lock(self, use_case: str) -> AbstractContextManager[bool]:
-        """The lock of a use case: whoever comes second is told ``False``."""
-        return use_case_lock(self.data_dir, use_case)
+    @contextmanager
+    def lock(self, use_case: str) -> Iterator[bool]:
+        """The lock of a use case: whoever comes second is told ``False``.
+
+        Held in the data directory, and in the database too where several machines may share that.
+        """
+        with use_case_lock(self.data_dir, use_case) as mine:
+            if not mine:
+                yield False
+                return
+            with self.database.try_lock(use_case) as ours:
+                yield ours
 
     @cached_property
     def pages(self) -> "PageStore":
@@ -188,13 +227,39 @@ class App:
             max_bytes=self.settings.max_bytes,
         )
 
-    def channel(self) -> "Channel":
-        """The way mail leaves: SMTP where it is set, else a Maildir in the data directory."""
-        from digest.mailer import MaildirChannel, SmtpChannel, parse_smtp_url
+    def line(self) -> "Line":
+        """The way mail leaves, as ``channel`` says: SMTP, a Maildir or an mbox here, or a command."""
+        from digest.pipeline.crew import Line
 
-        if self.settings.smtp_url is None:
-            return MaildirChannel(self.data_dir / "outbox")
-        return SmtpChannel(parse_smtp_url(self.settings.smtp_url.get_secret_value()))
+        settings = self.settings
+        open_channel = self._channels()
+        return Line(
+            open_channel=open_channel,
+            name=settings.way,
+            idempotent=open_channel().idempotent,
+            connections=settings.smtp_connections if settings.way == "smtp" else 1,
+            rate=settings.mail_rate,
+            connection_rate=settings.connection_rate,
+        )
+
+    def _channels(self) -> Callable[[], "Channel"]:
+        """What opens one connection of the configured way."""
+        import shlex
+
+        from digest.mailer import CommandChannel, MaildirChannel, MboxChannel, SmtpChannel, parse_smtp_url
+
+        settings = self.settings
+        match settings.way:
+            case "maildir":
+                return lambda: MaildirChannel(self.data_dir / "outbox")
+            case "mbox":
+                return lambda: MboxChannel(self.data_dir / "outbox.mbox")
+            case "command":
+                words = shlex.split(settings.sendmail_command)
+                return lambda: CommandChannel(words)
+        assert settings.smtp_url is not None  # noqa: S101 - the settings were checked
+        url = parse_smtp_url(settings.smtp_url.get_secret_value())
+        return lambda: SmtpChannel(url, max_mails=settings.mails_per_connection)
 
     def composer(self) -> "Composer":
         """The use case that makes issues."""
@@ -209,22 +274,36 @@ class App:
             silent_days=settings.silent_days,
             issue_window_h=settings.issue_window_h,
             mail_domain=settings.sender.rpartition("@")[2],
+            hold_h=settings.hold_h,
+            sources=tuple(source.name for source in settings.source),
         )
         return Composer(self.database, rules, self.data_dir / "models")
 
     def deliverer(self) -> "Deliverer":
         """The use case that sends what was composed."""
-        from digest.pipeline.deliver import Deliverer, Envelope
+        from digest.pipeline.assemble import Envelope
+        from digest.pipeline.deliver import Deliverer
 
         settings = self.settings
         envelope = Envelope(
             sender=settings.sender,
             list_name=settings.list_name,
             unsubscribe_address=settings.unsubscribe_address or settings.sender,
+            bounce_address=settings.bounce_address or settings.sender,
             base_url=settings.base_url,
             secret=self.secret_key(),
+            address_tags=settings.address_tags,
         )
         return Deliverer(self.database, envelope, uncertain=settings.uncertain)
+
+    def incoming(self) -> "Incoming":
+        """The use case that reads what comes back: bounces, complaints, commands by mail."""
+        from digest.pipeline.incoming import Incoming, IncomingRules
+
+        rules = IncomingRules(
+            hard_bounces=self.settings.hard_bounces, soft_bounces=self.settings.soft_bounces
+        )
+        return Incoming(self.database, self.secret_key(), rules)
 
     def publisher(self) -> "Publisher":
         """The use case that writes feeds."""

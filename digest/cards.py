@@ -16,7 +16,17 @@ from digest.templating import compact_number, number, one_line, short_date, spar
 from digest.text import safe_url, truncate
 from digest.types import PaperView
 
-__all__ = ["Card", "Link", "card_paragraphs", "compact_card", "make_card", "sentence_excerpt"]
+__all__ = [
+    "Card",
+    "Link",
+    "card_matter",
+    "card_paragraphs",
+    "card_reasons",
+    "card_why",
+    "compact_card",
+    "make_card",
+    "sentence_excerpt",
+]
 
 EXCERPT = 340
 SPARK_POINTS = 12
@@ -73,11 +83,15 @@ def make_card(
     The summary is shown where there is one, else the abstract's beginning, of at most
     ``excerpt_limit`` characters (0: none).
     """
-    return replace(
-        _paper_card(paper, zone, excerpt_limit),
-        interest=truncate(one_line(interest or ""), _INTEREST),
-        reasons=tuple(truncate(one_line(reason), _REASON) for reason in reasons[:_REASONS] if reason.strip()),
-    )
+    shown_interest, shown_reasons = card_reasons(interest, tuple(reasons))
+    return replace(_paper_card(paper, zone, excerpt_limit), interest=shown_interest, reasons=shown_reasons)
+
+
+@lru_cache(maxsize=4096)
+def card_reasons(interest: str | None, reasons: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Interest and reasons as a card shows them: on one line, of bounded length, not too many."""
+    shown = (truncate(one_line(reason), _REASON) for reason in reasons[:_REASONS] if reason.strip())
+    return truncate(one_line(interest or ""), _INTEREST), tuple(shown)
 
 
 @lru_cache(maxsize=4096)  # the same papers go to many readers
@@ -107,15 +121,20 @@ def compact_card(card: Card) -> Card:
 
 def card_paragraphs(card: Card) -> list[str]:
     """The card as plain text after its title and before its links, in reading order."""
-    why = " · ".join(card.reasons)
+    why = card_why(card.interest, card.reasons)
+    return [*filter(None, (card.byline, why)), *card_matter(card)]
+
+
+def card_matter(card: Card) -> list[str]:
+    """What a card says of the paper itself: what it is about, and how it was voted on."""
     label = "Machine-made summary: " if card.machine_made and card.excerpt else ""
-    paragraphs = (
-        card.byline,
-        ": ".join(part for part in (card.interest, why) if part),
-        label + card.excerpt,
-        f"{card.spark} {card.votes}".strip() if card.votes else "",
-    )
-    return [paragraph for paragraph in paragraphs if paragraph]
+    votes = f"{card.spark} {card.votes}".strip() if card.votes else ""
+    return [*filter(None, (label + card.excerpt, votes))]
+
+
+def card_why(interest: str, reasons: Sequence[str]) -> str:
+    """Why a paper is there, as plain text: ``Retrieval: keyword “index” · 12 votes``."""
+    return ": ".join(part for part in (interest, " · ".join(reasons)) if part)
 
 
 def sentence_excerpt(text: str, limit: int) -> str:

@@ -96,7 +96,22 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = None
     mail_from: str | None = Field(default=None, validate_default=True)
     unsubscribe_address: str | None = None
+    bounce_address: str | None = None
+    address_tags: bool = True
     uncertain: Literal["resend", "hold"] = "resend"
+    channel: Literal["auto", "smtp", "maildir", "mbox", "command"] = Field(
+        default="auto", validate_default=True
+    )
+    sendmail_command: str = "/usr/sbin/sendmail"
+    smtp_connections: int = Field(default=2, ge=1, le=50)
+    mails_per_connection: int = Field(default=100, ge=1, le=10_000)
+    mail_rate: str | None = None
+    connection_rate: str | None = None
+    hold_h: float = Field(default=2.0, ge=0, le=48)
+    bounce_mailbox: SecretStr | None = None
+    hard_bounces: int = Field(default=1, ge=1, le=20)
+    soft_bounces: int = Field(default=3, ge=1, le=50)
+    dkim_selector: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 
     hour: int = Field(default=7, ge=0, le=23)
     zone: ZoneName = "UTC"
@@ -172,6 +187,20 @@ class Settings(BaseSettings):
         if value is None and info.data.get("smtp_url", "wrong") is not None:
             raise ValueError("is needed where smtp_url is set: give the address that mail is sent from")
         return value
+
+    @field_validator("channel")
+    @classmethod
+    def _has_its_server(cls, value: str, info: ValidationInfo) -> str:
+        if value == "smtp" and info.data.get("smtp_url", "wrong") is None:
+            raise ValueError("is smtp, so smtp_url is needed: give the address of the mail server")
+        return value
+
+    @property
+    def way(self) -> Literal["smtp", "maildir", "mbox", "command"]:
+        """How mail leaves: as ``channel`` says, else by SMTP where that is set, else into a Maildir."""
+        if self.channel == "auto":
+            return "smtp" if self.smtp_url is not None else "maildir"
+        return self.channel
 
     @property
     def sender(self) -> str:

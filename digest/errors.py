@@ -91,7 +91,9 @@ class DatabaseTooNewError(StorageError):
 class DeliveryError(DigestError):
     """A mail did not leave.
 
-    ``transient``: trying again later may help. ``code``: the server's reply code, if there was one.
+    ``transient``: trying again later may help. ``code``: the server's reply code, if there was one, and
+    ``enhanced`` its enhanced status code (RFC 3463: ``5.7.1``). ``stage``: session, sender, recipient or
+    mail: what the server was told last.
     ``uncertain``: the data was sent completely, but no answer came. ``fatal``: not this mail but the
     way of sending is broken (log-in, TLS), so the run stops.
     """
@@ -102,11 +104,15 @@ class DeliveryError(DigestError):
         *,
         transient: bool,
         code: int | None = None,
+        enhanced: str | None = None,
+        stage: str | None = None,
         uncertain: bool = False,
         fatal: bool = False,
     ) -> None:
         super().__init__(message)
         self.transient = transient
         self.code = code
+        self.enhanced = enhanced
+        self.stage = stage
         self.uncertain = uncertain
         self.fatal = fatal

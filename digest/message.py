@@ -4,21 +4,37 @@ Built directly, because the ``email`` package takes milliseconds for what is mic
 encoded-words into List-* headers that nothing may read them from. Only ASCII leaves, lines end with CRLF,
 headers are folded, and no value can begin a header of its own. Reading a message back with
 ``email.policy.default`` gives what went in.
+
+A body can be made of fragments that are encoded apart: each ends with a line break, hard or soft, so that
+they may be put one behind the other. What many readers share is then encoded once.
 """
 
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 from digest.errors import DeliveryError
 
-__all__ = ["MessageParts", "clean_header", "encode_address", "make_message", "make_message_id"]
+__all__ = [
+    "Fragment",
+    "Headers",
+    "MessageParts",
+    "clean_header",
+    "encode_address",
+    "encode_fragment",
+    "make_message",
+    "make_message_from_fragments",
+    "make_message_id",
+    "needs_smtputf8",
+]
 
 CRLF = "\r\n"
 MAX_LINE = 998  # without the line end
@@ -28,11 +44,14 @@ ENCODED_LINE = 76
 BODY_LINE = 76
 MAX_SUBJECT = 1000
 MAX_NAME = 200
+MAX_LOCAL = 64
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _LOCAL = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
+_UTF8_TEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_UTF8_LOCAL = re.compile(rf"{_UTF8_TEXT}(?:\.{_UTF8_TEXT})*")
 _MESSAGE_ID = re.compile(rf"<{_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})*>")
 _LIST_ID = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
 _URL = re.compile(r"(?:https?://|mailto:)[!#-;=?-~]+")  # no space, quote or angle bracket
@@ -43,16 +62,19 @@ _SPACES = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 _PHRASE_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _QUOTED = re.compile(r'["\\]')
 _ATOMS = re.compile(rf"{_ATEXT}(?: {_ATEXT})*")
+_TOO_LONG = re.compile(rb"(\n[^\n]{74,75})(=(?:20|09))(?=\n)")
 _RISKY_START = re.compile(rb"\n((?:\.|From )+)")
 
 
-@dataclass(frozen=True, slots=True)
-class MessageParts:
-    """Everything a mail is made of. ``date`` is aware; ``text`` and ``html`` are whole bodies.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headers:
+    """What a mail's headers are made of. ``date`` is aware, ``message_id`` has its angle brackets.
 
-    ``list_id`` is the bare identifier (``digest.example.org``), ``message_id`` has its angle brackets.
-    ``unsubscribe_url`` is where one click leaves (POST where it is https), ``unsubscribe_mailto`` a mailto
-    address; ``help_url`` is http(s) or mailto.
+    ``list_id`` is the bare identifier (``digest.example.org``); without it this is no mail of a list, and
+    none of a list's headers is there. ``unsubscribe_url`` is where one click leaves (POST where it is
+    https), ``unsubscribe_mailto`` a mailto address; ``help_url`` is http(s) or mailto. ``allow_utf8``: the
+    recipient's local part may be other than ASCII, and then stands so in ``To``: the one header that is
+    not ASCII on the wire, for SMTPUTF8 only (RFC 6532).
     """
 
     message_id: str
@@ -61,14 +83,31 @@ class MessageParts:
     from_address: str
     to_address: str
     subject: str
-    text: str
-    html: str
-    list_name: str
-    list_id: str
-    unsubscribe_mailto: str
+    list_name: str = ""
+    list_id: str | None = None
+    unsubscribe_mailto: str | None = None
     unsubscribe_url: str | None = None
     feedback_id: str | None = None
     help_url: str | None = None
+    allow_utf8: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageParts(Headers):
+    """Everything a mail is made of: its headers, and both bodies whole."""
+
+    text: str
+    html: str
+
+
+class Fragment(NamedTuple):
+    """A piece of a body, encoded: quoted-printable that ends with a line break, hard or soft.
+
+    ``size`` is the length of what it says, in bytes of UTF-8 with plain line ends.
+    """
+
+    wire: bytes
+    size: int
 
 
 def make_message(parts: MessageParts) -> bytes:
@@ -77,11 +116,17 @@ def make_message(parts: MessageParts) -> bytes:
     Raises ``DeliveryError``: for the recipient's address not transient, for values that every mail shares
     (sender, list, addresses of leaving) fatal.
     """
-    plain, html = _body_part("plain", parts.text), _body_part("html", parts.html)
-    boundary = _boundary(parts.message_id, plain, html)
-    headers = CRLF.join([*_headers(parts), f'Content-Type: multipart/alternative; boundary="{boundary}"'])
+    return make_message_from_fragments(parts, _whole(parts.text), _whole(parts.html))
+
+
+def make_message_from_fragments(headers: Headers, text: Fragment, html: Fragment) -> bytes:
+    """The same of bodies that are encoded already: joined fragments, and the sum of their sizes."""
+    boundary = _boundary(headers.message_id)
+    block = CRLF.join([*_headers(headers), f'Content-Type: multipart/alternative; boundary="{boundary}"'])
     mark = b"--" + boundary.encode("ascii")
-    return b"\r\n".join([headers.encode("ascii"), b"", mark, plain, mark, html, mark + b"--", b""])
+    plain, rich = _body_part("plain", text), _body_part("html", html)
+    coding = "utf-8" if headers.allow_utf8 else "ascii"
+    return b"\r\n".join([block.encode(coding), b"", mark, *plain, mark, *rich, mark + b"--", b""])
 
 
 def make_message_id(issue_key: str, domain: str) -> str:
@@ -90,15 +135,26 @@ def make_message_id(issue_key: str, domain: str) -> str:
     return f"<{digest}@{_ascii_domain(domain)}>"
 
 
-def encode_address(address: str) -> str:
+def encode_address(address: str, *, allow_utf8: bool = False) -> str:
     """A mail address as ASCII: an international domain in its punycode form.
 
-    Raises ``DeliveryError`` (not transient) for one that cannot be written so, or is none.
+    With ``allow_utf8`` the local part may hold other letters (RFC 6531), and stays as it is. Raises
+    ``DeliveryError`` (not transient) for one that cannot be written so, or is none.
     """
     local, _, domain = address.rpartition("@")
-    if not _LOCAL.fullmatch(local) or len(local) > 64:
+    if allow_utf8 and not local.isascii():
+        local = unicodedata.normalize("NFC", local)
+        good = _UTF8_LOCAL.fullmatch(local) and local.isprintable() and len(local.encode()) <= MAX_LOCAL
+    else:
+        good = _LOCAL.fullmatch(local) and len(local) <= MAX_LOCAL
+    if not good:
         raise DeliveryError(f"{_shown(address)} is no address that mail can be sent to", transient=False)
     return f"{local}@{_ascii_domain(domain)}"
+
+
+def needs_smtputf8(address: str) -> bool:
+    """Whether only a server that offers SMTPUTF8 can be given mail for ``address``."""
+    return not address.rpartition("@")[0].isascii()
 
 
 def clean_header(text: str, limit: int = MAX_SUBJECT) -> str:
@@ -109,26 +165,41 @@ def clean_header(text: str, limit: int = MAX_SUBJECT) -> str:
 # --- headers ---------------------------------------------------------------------------------------
 
 
-def _headers(parts: MessageParts) -> Iterator[str]:
-    yield f"Date: {format_datetime(parts.date.astimezone(UTC))}"
+def _headers(parts: Headers) -> Iterator[str]:
+    yield _date(parts.date)
     yield _mailbox("From", parts.from_name, _sender(parts.from_address))
-    yield _mailbox("To", "", encode_address(parts.to_address))
-    yield _unstructured("Subject", clean_header(parts.subject) or clean_header(parts.list_name))
+    yield _folded("To", encode_address(parts.to_address, allow_utf8=parts.allow_utf8))
+    yield _subject(parts.subject, parts.list_name or parts.from_name)
     yield f"Message-ID: {_checked(_MESSAGE_ID, 'Message-ID', parts.message_id)}"
-    yield _list_id(parts.list_name, parts.list_id)
-    ways = [way for way in (parts.unsubscribe_url, parts.unsubscribe_mailto) if way]
-    yield _addresses("List-Unsubscribe", ways)
-    if parts.unsubscribe_url and parts.unsubscribe_url.startswith("https://"):
-        yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
-    if parts.help_url:
-        yield _addresses("List-Help", [parts.help_url])
+    if parts.list_id:
+        yield from _list_headers(parts, parts.list_id)
     yield "Auto-Submitted: auto-generated"
-    yield "Precedence: bulk"
+    if parts.list_id:
+        yield "Precedence: bulk"
     if parts.feedback_id:
         yield f"Feedback-ID: {_checked(_FEEDBACK_ID, 'Feedback-ID', parts.feedback_id)}"
     yield "MIME-Version: 1.0"
 
 
+def _list_headers(parts: Headers, list_id: str) -> Iterator[str]:
+    yield _list_id(parts.list_name, list_id)
+    one_click = bool(parts.unsubscribe_url and parts.unsubscribe_url.startswith("https://"))
+    ways = [parts.unsubscribe_url, parts.unsubscribe_mailto]
+    known = [way for way in (ways if one_click else reversed(ways)) if way]
+    if known:
+        yield _addresses("List-Unsubscribe", known)
+    if one_click:
+        yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+    if parts.help_url:
+        yield _addresses("List-Help", [parts.help_url])
+
+
+@lru_cache(maxsize=64)
+def _date(when: datetime) -> str:
+    return f"Date: {format_datetime(when.astimezone(UTC))}"
+
+
+@lru_cache(maxsize=64)
 def _mailbox(name: str, display: str, address: str) -> str:
     """``From: Name <address>``: the name as it is, quoted, or in encoded-words."""
     display = clean_header(display, MAX_NAME)
@@ -142,17 +213,20 @@ def _mailbox(name: str, display: str, address: str) -> str:
     return f"{line}{gap}<{address}>"
 
 
+@lru_cache(maxsize=1024)  # the same papers lead many readers' issues
+def _subject(text: str, otherwise: str) -> str:
+    """The subject: as it is if it is plain and can be folded, else in encoded-words."""
+    line = clean_header(text) or clean_header(otherwise)
+    if not line.isascii() or "=?" in line or max(map(len, line.split(" "))) > FOLD - len("Subject") - 3:
+        return _encoded("Subject", line)
+    return _folded("Subject", line)
+
+
 def _quoted(text: str) -> str:
     return '"' + _QUOTED.sub(lambda match: "\\" + match[0], text) + '"'
 
 
-def _unstructured(name: str, text: str) -> str:
-    """A header of free text: as it is if it is plain and can be folded, else in encoded-words."""
-    if not text.isascii() or "=?" in text or max(map(len, text.split(" "))) > FOLD - len(name) - 3:
-        return _encoded(name, text)
-    return _folded(name, text)
-
-
+@lru_cache(maxsize=1024)
 def _folded(name: str, value: str) -> str:
     """A header folded at its blanks, in lines of at most 78 where the words allow that."""
     lines, line = [], f"{name}:"
@@ -202,6 +276,7 @@ def _q_size(octets: bytes) -> int:
     return sum(len(_q(octet)) for octet in octets)
 
 
+@lru_cache(maxsize=64)
 def _list_id(list_name: str, list_id: str) -> str:
     """``List-Id: "Name" <id>``. A name that is not ASCII is left out: no encoded-words belong here."""
     known = f"<{_checked(_LIST_ID, 'List-Id', list_id)}>"
@@ -223,6 +298,7 @@ def _checked(form: re.Pattern[str], name: str, value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=64)
 def _sender(address: str) -> str:
     """The sender's address; if it is wrong, then for every mail."""
     try:
@@ -259,29 +335,50 @@ def _shown(value: str) -> str:
 # --- bodies ----------------------------------------------------------------------------------------
 
 
-def _body_part(subtype: str, text: str) -> bytes:
-    """One part with its headers, in the transfer encoding that is shorter."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    wire = lines.replace("\n", CRLF).encode("utf-8", "replace")
-    body, name = _quoted_printable(wire), "quoted-printable"
-    if len(body) > len(wire) * 4 // 3 + len(wire) // 28:
-        packed = binascii.b2a_base64(wire, newline=False)
-        encoded = b"\r\n".join(packed[at : at + BODY_LINE] for at in range(0, len(packed), BODY_LINE))
-        if len(encoded) < len(body):
-            body, name = encoded, "base64"
-    head = f"Content-Type: text/{subtype}; charset=utf-8{CRLF}Content-Transfer-Encoding: {name}{CRLF}{CRLF}"
-    return head.encode("ascii") + body
+def encode_fragment(text: str) -> Fragment:
+    """``text`` as a piece of a body, to be put before and behind others."""
+    if not text:
+        return Fragment(b"", 0)
+    octets = _octets(text)
+    if octets.endswith(b"\n"):
+        return Fragment(_quoted_printable(octets), len(octets))
+    # A letter behind it keeps room for the soft line break, and a blank at the end as it is.
+    encoded = _quoted_printable(octets + b"x")[:-1]
+    return Fragment(encoded if encoded.endswith(b"=\r\n") else encoded + b"=\r\n", len(octets))
 
 
-def _quoted_printable(wire: bytes) -> bytes:
-    """Quoted-printable in lines of 76, none of which begins with a dot or ``From``.
+def _whole(text: str) -> Fragment:
+    octets = _octets(text)
+    return Fragment(_quoted_printable(octets), len(octets))
+
+
+def _octets(text: str) -> bytes:
+    """UTF-8 with plain line ends."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return lines.encode("utf-8", "replace")
+
+
+def _body_part(subtype: str, body: Fragment) -> tuple[bytes, bytes]:
+    """The headers and the body of one part, in the transfer encoding that is shorter."""
+    encoded, name = body.wire, "quoted-printable"
+    if len(encoded) > body.size * 4 // 3 + body.size // 28:
+        packed = binascii.b2a_base64(binascii.a2b_qp(encoded), newline=False)
+        lines = b"\r\n".join(packed[at : at + BODY_LINE] for at in range(0, len(packed), BODY_LINE))
+        if len(lines) < len(encoded):
+            encoded, name = lines, "base64"
+    head = f"Content-Type: text/{subtype}; charset=utf-8{CRLF}Content-Transfer-Encoding: {name}{CRLF}"
+    return head.encode("ascii"), encoded
+
+
+def _quoted_printable(octets: bytes) -> bytes:
+    """Quoted-printable in lines of 76 that end with CRLF, none of which begins with a dot or ``From``.
 
     Servers and mailboxes change such lines; a soft line break behind the encoded start keeps the length.
     """
-    body = binascii.b2a_qp(wire)
-    if b"\r\n" not in wire:
-        body = body.replace(b"\n", b"\r\n")  # it breaks lines as the text does, and here none shows how
-    return _RISKY_START.sub(_harmless, b"\n" + body)[1:]
+    body = b"\n" + binascii.b2a_qp(octets)
+    # It does not count in what a blank at a line's end becomes.
+    body = _TOO_LONG.sub(rb"\1=\n\2", body).replace(b"\n", b"\r\n")[1:]
+    return _RISKY_START.sub(_harmless, body)[1:]
 
 
 def _harmless(match: re.Match[bytes]) -> bytes:
@@ -289,12 +386,9 @@ def _harmless(match: re.Match[bytes]) -> bytes:
     return b"\n" + b"".join(b"".join(encoded[at : at + 8]) + b"=\r\n" for at in range(0, len(encoded), 8))
 
 
-def _boundary(seed: str, *parts: bytes) -> str:
-    """A boundary that stands in none of ``parts``, the same for the same message."""
-    for attempt in range(1000):
-        known = blake2b(f"{seed}/{attempt}".encode("utf-8", "replace"), digest_size=12).hexdigest()
-        # "=_" cannot come out of either transfer encoding.
-        boundary = f"=_{known}"
-        if not any(boundary.encode("ascii") in part for part in parts):
-            return boundary
-    raise AssertionError("no boundary found")
+def _boundary(seed: str) -> str:
+    """A boundary that is the same for the same message, and stands in no part.
+
+    ``=_`` comes out of neither transfer encoding.
+    """
+    return f"=_{blake2b(seed.encode('utf-8', 'replace'), digest_size=12).hexdigest()}"

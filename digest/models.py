@@ -23,20 +23,25 @@ from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 __all__ = [
+    "Bounce",
     "Check",
     "Delivery",
+    "DomainPace",
     "Feedback",
     "Interest",
     "Issue",
+    "Letter",
     "ListedEntry",
     "Observation",
     "Paper",
     "Run",
+    "ShownPaper",
     "Source",
     "StoredPage",
     "StoredRecommendation",
     "Subscriber",
     "Subscription",
+    "Suppression",
     "UtcDateTime",
     "metadata",
 ]
@@ -320,8 +325,20 @@ class Issue(Base, table=True):
     expires_at: datetime = _time("expires_at")
 
 
+class ShownPaper(Base, table=True):
+    """What is shown of a paper, frozen (``shown`` is a ``PaperView`` as JSON); shared by many issues.
+
+    ``digest`` is a hash of ``shown``: the same is stored once.
+    """
+
+    __tablename__ = "shown_papers"
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    shown: dict[str, Any] = Field(default_factory=dict, sa_column=Column("shown", JSON, nullable=False))
+
+
 class StoredRecommendation(Base, table=True):
-    """One paper of one issue, frozen with what is shown of it (``shown`` is a ``PaperView`` as JSON)."""
+    """One paper of one issue, frozen with what is shown of it."""
 
     __tablename__ = "recommendations"
     __table_args__ = (UniqueConstraint("issue_id", "paper_id"), UniqueConstraint("issue_id", "position"))
@@ -335,34 +352,99 @@ class StoredRecommendation(Base, table=True):
     interest_id: int | None = _id("interest_id", "interests.id", ondelete="SET NULL", null=True)
     reasons: list[dict[str, Any]] = _list("reasons")
     parts: dict[str, float] = Field(default_factory=dict, sa_column=Column("parts", JSON, nullable=False))
-    shown: dict[str, Any] = Field(default_factory=dict, sa_column=Column("shown", JSON, nullable=False))
+    shown_id: int = _id("shown_id", "shown_papers.id", ondelete="RESTRICT")
+
+
+class Letter(Base, table=True):
+    """A mail that is no issue (a confirmation, a test, a word to the operator), frozen when planned.
+
+    Unique per (kind, recipient, key): asked for twice, it is sent once.
+    """
+
+    __tablename__ = "letters"
+    __table_args__ = (UniqueConstraint("kind", "recipient", "key"),)
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    recipient: str
+    key: str
+    subject: str = _text("subject")
+    text: str = _text("text")
+    html: str = _text("html")
+    created_at: datetime = _time("created_at")
+    expires_at: datetime = _time("expires_at")
 
 
 class Delivery(Base, table=True):
-    """The history of sending one issue on one channel. Recipient and Message-ID are frozen when planned.
+    """The history of sending one issue, or one letter, on one channel.
 
-    ``may_have_arrived``: an attempt ended without an answer after its data, so the reader may have it.
+    Recipient and Message-ID are frozen when planned, ``envelope_from`` at the first attempt. While it is
+    ``sending``, ``lease`` names the run that sends it, and nobody else may change it; ``data_at`` is
+    committed before the end of the data leaves, so that without it the mail cannot have arrived in this
+    attempt. ``may_have_arrived``: an attempt ended without an answer after that.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("issue_id", "channel"),
+        UniqueConstraint("letter_id", "channel"),
         Index("ix_deliveries_status_retry_at", "status", "retry_at"),
     )
     id: int | None = Field(default=None, primary_key=True)
-    issue_id: int = _id("issue_id", "issues.id")
+    issue_id: int | None = _id("issue_id", "issues.id", null=True, ondelete="CASCADE")
+    letter_id: int | None = _id("letter_id", "letters.id", null=True, ondelete="CASCADE")
     channel: str
     recipient: str
     message_id: str = Field(unique=True)
     status: str
     attempts: int = 0
     may_have_arrived: bool = False
+    envelope_from: str | None = None
+    lease: str | None = None
     planned_at: datetime = _time("planned_at")
     sending_at: datetime | None = _time("sending_at", null=True)
-    sent_at: datetime | None = _time("sent_at", null=True)
+    data_at: datetime | None = _time("data_at", null=True)
+    sent_at: datetime | None = _time("sent_at", null=True, index=True)
     retry_at: datetime | None = _time("retry_at", null=True)
     reply: str | None = _text("reply", null=True)
     reason: str | None = _text("reason", null=True)
+
+
+class Bounce(Base, table=True):
+    """One report that came back: a failed delivery or a complaint. ``digest`` is a hash of the report."""
+
+    __tablename__ = "bounces"
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    delivery_id: int | None = _id("delivery_id", "deliveries.id", ondelete="SET NULL", null=True)
+    subscriber_id: int | None = _id("subscriber_id", "subscribers.id", ondelete="CASCADE", null=True)
+    kind: str
+    code: str | None = None
+    diagnostic: str = _text("diagnostic")
+    received_at: datetime = _time("received_at", index=True)
+
+
+class Suppression(Base, table=True):
+    """An address that is not written to. It outlives its reader, and every import.
+
+    ``email_key`` is the address case-folded; ``reason`` is bounced, complained, unsubscribed or operator.
+    """
+
+    __tablename__ = "suppressions"
+    id: int | None = Field(default=None, primary_key=True)
+    email_key: str = Field(unique=True)
+    reason: str
+    detail: str = _text("detail")
+    created_at: datetime = _time("created_at")
+
+
+class DomainPace(Base, table=True):
+    """How slowly to go with the mail servers of one recipient domain: not before ``not_before``."""
+
+    __tablename__ = "domain_pace"
+    domain: str = Field(primary_key=True)
+    failures: int = 0
+    not_before: datetime = _time("not_before")
+    updated_at: datetime = _time("updated_at")
 
 
 class Run(Base, table=True):

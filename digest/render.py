@@ -9,12 +9,34 @@ from itertools import groupby
 from types import MappingProxyType
 from urllib.parse import quote
 
-from digest.cards import Card, Link, card_paragraphs, compact_card, make_card
+from markupsafe import Markup
+
+from digest.cards import Card, Link, card_matter, card_why, compact_card, make_card
 from digest.templating import long_date, one_line, render_template, safe_link, wrap
 from digest.text import truncate
-from digest.types import IssueItem, IssueView
+from digest.types import IssueItem, IssueView, Section
 
-__all__ = ["MAX_HTML_BYTES", "FeedbackLinks", "MailContext", "mailto", "render_html", "render_text"]
+__all__ = [
+    "EXCERPTS",
+    "MAX_HTML_BYTES",
+    "FeedbackLinks",
+    "MailContext",
+    "Page",
+    "issue_card",
+    "mailto",
+    "make_page",
+    "render_heading",
+    "render_html",
+    "render_page",
+    "render_row",
+    "render_rows",
+    "render_text",
+    "text_card",
+    "text_foot",
+    "text_head",
+    "text_heading",
+    "text_why",
+]
 
 # Gmail cuts a mail at 102 KB, and the footer with it.
 MAX_HTML_BYTES = 80_000
@@ -39,7 +61,7 @@ class MailContext:
 
     ``unsubscribe_mailto`` is a mailto address (or a plain one). Without ``base_url`` nothing links to us:
     ``unsubscribe_url`` and ``preferences_url`` are left out, and so are ``feedback`` links (by paper id)
-    that are not mailto.
+    that are not mailto; ``other_cadence`` then changes how often a digest comes, by mail.
     """
 
     list_name: str
@@ -47,6 +69,7 @@ class MailContext:
     base_url: str | None = None
     unsubscribe_url: str | None = None
     preferences_url: str | None = None
+    other_cadence: Link | None = None
     feedback: Mapping[int, FeedbackLinks] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -55,7 +78,7 @@ class MailContext:
         by_mail = self.unsubscribe_mailto
         if not by_mail.startswith("mailto:"):
             by_mail = mailto(by_mail, "unsubscribe")
-        links = [Link("Leave by mail", by_mail)]
+        links = [*([self.other_cadence] if self.other_cadence else []), Link("Leave by mail", by_mail)]
         if self.base_url:
             links = [
                 Link("Leave this list", self.unsubscribe_url or ""),
@@ -77,12 +100,6 @@ class MailContext:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    name: str
-    cards: tuple[Card, ...]
-
-
 def mailto(address: str, subject: str = "", body: str = "") -> str:
     """A mailto address (RFC 6068)."""
     fields = [("subject", subject), ("body", body)]
@@ -95,25 +112,75 @@ def render_html(issue: IssueView, ctx: MailContext) -> str:
 
     Excerpts become shorter where many papers would make it longer; for very many, cards become compact.
     """
-    values = {
-        "issue": issue,
-        "subject": one_line(issue.subject) or one_line(ctx.list_name),
-        "preview": _preview(issue),
-        "list_name": one_line(ctx.list_name),
-        "papers": _papers(issue),
-        "notice": _notice(issue),
-        "why_you": _why_you(issue, ctx),
-        "leave": ctx.leave_links,
-        "feedback": ctx.usable_feedback,
-    }
+    feedback, page = ctx.usable_feedback, make_page(issue, ctx)
     for limit in EXCERPTS:
-        html = render_template("mail/issue.html", sections=_sections(issue, limit), **values)
+        html = render_page(page, render_rows(issue, limit, feedback))
         if len(html.encode()) <= MAX_HTML_BYTES:
             return html
-    sections = [
-        _Section(section.name, tuple(map(compact_card, section.cards))) for section in _sections(issue, 0)
-    ]
-    return render_template("mail/issue.html", sections=sections, **values | {"feedback": {}})
+    return render_page(page, render_rows(issue, 0, {}, compact=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page shows around its papers, all of it plain text.
+
+    ``date`` is the line below the name; ``notice`` are the lines that stand in place of papers.
+    """
+
+    list_name: str
+    date: str
+    subject: str
+    preview: str
+    notice: tuple[str, ...]
+    coverage: str
+    why_you: str
+    leave: tuple[Link, ...]
+
+
+def make_page(issue: IssueView, ctx: MailContext) -> Page:
+    """The page of that issue for that reader."""
+    return Page(
+        list_name=one_line(ctx.list_name),
+        date=shown_date(issue),
+        subject=one_line(issue.subject) or one_line(ctx.list_name),
+        preview=_preview(issue),
+        notice=_notice(issue),
+        coverage=issue.coverage,
+        why_you=_why_you(issue, ctx.list_name),
+        leave=ctx.leave_links,
+    )
+
+
+def render_page(page: Page, rows: Sequence[Markup]) -> str:
+    """The page around the rows of its papers."""
+    return render_template("mail/issue.html", page=page, rows=rows)
+
+
+def render_rows(
+    issue: IssueView, excerpt_limit: int, feedback: Mapping[int, FeedbackLinks], *, compact: bool = False
+) -> list[Markup]:
+    """A row for each heading and each paper of the page."""
+    rows = []
+    for section, items in groupby(issue.items, key=lambda item: item.section):
+        rows.append(render_heading(section))
+        cards = [issue_card(item, issue.zone, excerpt_limit) for item in items]
+        cards = list(map(compact_card, cards)) if compact else cards
+        rows += [
+            render_row(card, feedback.get(card.paper_id), is_last=place == len(cards))
+            for place, card in enumerate(cards, start=1)
+        ]
+    return rows
+
+
+def render_heading(section: Section) -> Markup:
+    """The row above a section's papers."""
+    return Markup(render_template("mail/section.html", heading=section.value))  # noqa: S704 - escaped there
+
+
+def render_row(card: Card, feedback: FeedbackLinks | None, *, is_last: bool) -> Markup:
+    """The row of one paper; ``is_last`` of its section."""
+    row = render_template("mail/paper.html", card=card, feedback=feedback, is_last=is_last)
+    return Markup(row)  # noqa: S704 - escaped there
 
 
 def render_text(issue: IssueView, ctx: MailContext) -> str:
@@ -121,45 +188,65 @@ def render_text(issue: IssueView, ctx: MailContext) -> str:
 
     Without the links to say more or less of a paper: as bare addresses they would drown the papers.
     """
-    day = long_date(issue.local_date)
-    lines = [*wrap(ctx.list_name), f"{day} · {_papers(issue)}" if issue.items else day]
-    for line in [] if issue.items else _notice(issue):
-        lines += ["", *wrap(line)]
+    texts = [text_head(issue, ctx.list_name)]
     count = 0
-    for section in _sections(issue, EXCERPTS[0]):
-        lines += ["", "", section.name.upper(), "-" * len(section.name)]
-        for card in section.cards:
+    for section, items in groupby(issue.items, key=lambda item: item.section):
+        texts.append(text_heading(section))
+        for item in items:
             count += 1
-            lines += ["", *_text_card(count, card)]
-    if issue.coverage:
-        lines += ["", "", *wrap(issue.coverage)]
-    lines += ["", "-" * WIDTH, *wrap(_why_you(issue, ctx))]
+            card = issue_card(item, issue.zone, EXCERPTS[0])
+            before, after = text_card(count, card)
+            texts += [before, text_why(card.interest, card.reasons), after]
+    return "".join([*texts, text_foot(issue, ctx)])
+
+
+def text_head(issue: IssueView, list_name: str) -> str:
+    """What stands above the papers, or in their place."""
+    lines = [*wrap(list_name), shown_date(issue)]
+    for line in () if issue.items else _notice(issue):
+        lines += ["", *wrap(line)]
+    return _ended(lines)
+
+
+def text_heading(section: Section) -> str:
+    """What stands above a section's papers."""
+    return _ended(["", "", section.value.upper(), "-" * len(section.value)])
+
+
+def text_card(count: int, card: Card) -> tuple[str, str]:
+    """The ``count``-th paper: what stands before and what after the line that says why it is there."""
+    first, *rest = wrap(card.title, indent=INDENT)
+    before = ["", f"{count:>2}. {first[len(INDENT) :]}", *rest]
+    before += wrap(card.byline, indent=INDENT)
+    after = [line for paragraph in card_matter(card) for line in wrap(paragraph, indent=INDENT)]
+    for link in card.links:
+        after += _text_link(link, INDENT)
+    return _ended(before), _ended(after)
+
+
+def text_why(interest: str, reasons: Sequence[str]) -> str:
+    """The lines that say why a paper is there."""
+    return _ended(wrap(card_why(interest, reasons), indent=INDENT))
+
+
+def text_foot(issue: IssueView, ctx: MailContext) -> str:
+    """What stands below the papers: what was looked at, why this comes, and how to leave."""
+    lines = ["", "", *wrap(issue.coverage)] if issue.coverage else []
+    lines += ["", "-" * WIDTH, *wrap(_why_you(issue, ctx.list_name))]
     for link in ctx.leave_links:
         lines += _text_link(link, "")
-    return "\n".join(lines) + "\n"
+    return _ended(lines)
 
 
-def _sections(issue: IssueView, excerpt_limit: int) -> tuple[_Section, ...]:
-    return tuple(
-        _Section(section.value, tuple(_card(item, issue.zone, excerpt_limit) for item in items))
-        for section, items in groupby(issue.items, key=lambda item: item.section)
-    )
-
-
-def _card(item: IssueItem, zone: str, excerpt_limit: int) -> Card:
+def issue_card(item: IssueItem, zone: str, excerpt_limit: int) -> Card:
+    """The card of one recommendation."""
     return make_card(
         item.paper, interest=item.interest, reasons=item.reasons, zone=zone, excerpt_limit=excerpt_limit
     )
 
 
-def _text_card(count: int, card: Card) -> list[str]:
-    first, *rest = wrap(card.title, indent=INDENT)
-    lines = [f"{count:>2}. {first[len(INDENT) :]}", *rest]
-    for paragraph in card_paragraphs(card):
-        lines += wrap(paragraph, indent=INDENT)
-    for link in card.links:
-        lines += _text_link(link, INDENT)
-    return lines
+def _ended(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _text_link(link: Link, indent: str) -> list[str]:
@@ -168,13 +255,15 @@ def _text_link(link: Link, indent: str) -> list[str]:
     return [whole] if len(whole) <= WIDTH else [f"{indent}{link.caption}:", f"{indent}{link.url}"]
 
 
-def _papers(issue: IssueView) -> str:
-    return f"{len(issue.items)} paper{'' if len(issue.items) == 1 else 's'}"
+def shown_date(issue: IssueView) -> str:
+    """``Monday, 3 August 2026 · 7 papers``."""
+    day, count = long_date(issue.local_date), len(issue.items)
+    return f"{day} · {count} paper{'' if count == 1 else 's'}" if count else day
 
 
-def _notice(issue: IssueView) -> list[str]:
+def _notice(issue: IssueView) -> tuple[str, ...]:
     lines = [one_line(line) for line in (issue.notice or "Nothing new today.").split("\n")]
-    return [line for line in lines if line]
+    return tuple(line for line in lines if line)
 
 
 def _preview(issue: IssueView) -> str:
@@ -184,10 +273,10 @@ def _preview(issue: IssueView) -> str:
     return truncate(" · ".join(unnamed or _notice(issue)), PREVIEW)
 
 
-def _why_you(issue: IssueView, ctx: MailContext) -> str:
+def _why_you(issue: IssueView, list_name: str) -> str:
     interests = [one_line(name) for name in issue.interests]
     follow = f", for {_listed(interests)}" if interests else ""
-    return truncate(f"You get this because you subscribed to {one_line(ctx.list_name)}{follow}", 400) + "."
+    return truncate(f"You get this because you subscribed to {one_line(list_name)}{follow}", 400) + "."
 
 
 def _listed(names: Sequence[str]) -> str:

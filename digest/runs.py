@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from digest.app import App
-from digest.errors import DigestError
+from digest.errors import DeliveryError, DigestError
+from digest.models import Letter
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import resolve_examples
 from digest.pipeline.refresh import CheckRow, Refresher
+from digest.stopping import stop_on_signals
 from digest.storage import runs as run_rows
 from digest.types import Verdict
 
@@ -23,6 +25,7 @@ __all__ = [
     "run_all",
     "run_compose",
     "run_deliver",
+    "run_letter",
     "run_refresh",
     "summarise",
 ]
@@ -139,7 +142,13 @@ def run_refresh(
 
 
 def run_compose(
-    app: App, moment: Moment, *, only: str | None = None, early: bool = False, progress: Say = _silent
+    app: App,
+    moment: Moment,
+    *,
+    only: str | None = None,
+    early: bool = False,
+    hold: bool = True,
+    progress: Say = _silent,
 ) -> RunOutcome:
     """Compose what is due (see ``Composer.compose``), then publish the feeds that show it.
 
@@ -151,7 +160,7 @@ def run_compose(
             return RunOutcome({"issues": 0, "empty": 0, "skipped": 0}, locked=True)
 
         def work() -> tuple[RunOutcome, bool]:
-            counts = app.composer().compose(moment, only=only, early=early, progress=progress)
+            counts = app.composer().compose(moment, only=only, early=early, hold=hold, progress=progress)
             try:
                 app.publisher().write(moment)
             except DigestError as error:
@@ -161,33 +170,55 @@ def run_compose(
         return _recorded(app, moment, "compose", work)
 
 
-def run_deliver(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
-    """Send what was composed and is not sent yet."""
+def run_deliver(
+    app: App, moment: Moment, *, stop: Callable[[], bool] = lambda: False, progress: Say = _silent
+) -> RunOutcome:
+    """Send what was composed and is not sent yet.
+
+    ``stop``, and in the main thread a signal to end, ends it early: what is being sent is brought to its
+    end, the rest stays due.
+    """
     with app.lock("deliver") as mine:
         if not mine:
             zero = dict.fromkeys(("sent", "deferred", "refused", "uncertain", "expired"), 0)
             return RunOutcome(zero, locked=True)
 
         def work() -> tuple[RunOutcome, bool]:
-            channel = app.channel()
-            try:
-                counts = app.deliverer().deliver(channel, moment, progress=progress)
-            finally:
-                channel.close()
+            with stop_on_signals() as asked:
+                counts = app.deliverer().deliver(
+                    app.line(), moment, stop=lambda: stop() or asked(), progress=progress
+                )
             ok = not (counts["deferred"] or counts["refused"] or counts["uncertain"])
             return RunOutcome(counts, ok=ok), ok
 
         return _recorded(app, moment, "deliver", work)
 
 
-def run_all(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict[str, Any], bool]:
-    """Refresh, compose and deliver; a step that fails keeps no other from its work."""
+def run_letter(app: App, letter: Letter, moment: Moment) -> str:
+    """Send one mail that is no issue, at once; return the server's answer.
+
+    Raises ``DeliveryError`` where it was not taken, and where another run is sending.
+    """
+    with app.lock("deliver") as mine:
+        if not mine:
+            raise DeliveryError("Another run is sending mail; try again when it is done.", transient=True)
+        return app.deliverer().send_letter(app.line(), letter, moment.now)
+
+
+def run_all(
+    app: App, moment: Moment, *, stop: Callable[[], bool] = lambda: False, progress: Say = _silent
+) -> tuple[dict[str, Any], bool]:
+    """Refresh, compose and deliver; a step that fails keeps no other from its work.
+
+    Where this is done once a day only, no issue waits for a source: it would wait for a day.
+    """
     moment.check()
+    composer = app.composer()
     days = [moment.day] if moment.day else None
     work: dict[str, Callable[[], RefreshOutcome | RunOutcome]] = {
         "refresh": lambda: run_refresh(app, moment, days=days, progress=progress),
-        "compose": lambda: run_compose(app, moment, progress=progress),
-        "deliver": lambda: run_deliver(app, moment, progress=progress),
+        "compose": lambda: run_compose(app, moment, hold=composer.composes_often(moment), progress=progress),
+        "deliver": lambda: run_deliver(app, moment, stop=stop, progress=progress),
     }
     steps: dict[str, Any] = {}
     ok = True

@@ -1,6 +1,6 @@
-"""Which local date is due for a subscription, and when that date begins to be due and ends.
+"""Which local date is due for a subscription, which were missed, and when a date begins to be due and ends.
 
-Pure: (rule, dates already served, now) in, a date out; whoever ticks asks again. Clock changes are
+Pure: (rule, dates already served, now) in, dates out; whoever ticks asks again. Clock changes are
 handled here and nowhere else: an hour that does not exist becomes the first instant after the gap, an
 hour that comes twice is its first occurrence, and a date that a zone skipped (Apia, 2011-12-30) is due
 never. It does not know whether the subscriber is active, nor whether there is anything to say.
@@ -17,22 +17,29 @@ from digest.errors import UsageError
 from digest.types import Cadence, SubscriberStatus
 
 __all__ = [
+    "MARKED_DAYS",
     "SubscriptionRule",
     "check_zone",
     "due_at",
     "due_date",
     "end_of_day",
     "exists",
+    "hold_ends",
     "is_on",
     "is_served",
     "local_date",
+    "missed_dates",
     "next_due",
+    "on_dates",
+    "reader_zones",
 ]
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 # A weekly subscription whose day was skipped waits two weeks; one more week is room to spare.
 _HORIZON_DAYS = 22
+# How far back dates that had no issue are marked: a year and a day, and no more rows than that per reader.
+MARKED_DAYS = 366
 # Arithmetic with zone offsets must not leave what ``datetime`` can hold.
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 # These depend on the machine or carry leap seconds; a reader's zone must mean the same everywhere.
@@ -68,6 +75,12 @@ def check_zone(name: str) -> str:
     raise UsageError(f"Unknown time zone {name[:60]!r}; {hint}")
 
 
+def reader_zones() -> list[str]:
+    """Every zone a reader may choose, by name."""
+    names = zoneinfo.available_timezones()
+    return sorted(name for name in names if not name.startswith(_NOT_FOR_READERS))
+
+
 def local_date(now: datetime, zone: str) -> date:
     """The date that an aware instant falls on in ``zone``. Raises ``UsageError`` for years out of reach."""
     _check_year(now)
@@ -87,7 +100,8 @@ def end_of_day(day: date, zone: str) -> datetime:
 
 def exists(day: date, zone: str) -> bool:
     """Whether ``zone`` had (or will have) this date at all."""
-    return local_date(end_of_day(day, zone), zone) == day
+    _check_year(day)
+    return _exists(day, zone)
 
 
 def is_on(rule: SubscriptionRule, day: date) -> bool:
@@ -136,6 +150,40 @@ def due_date(rule: SubscriptionRule, now: datetime, served: Collection[date], wi
     return None
 
 
+def missed_dates(
+    rule: SubscriptionRule, now: datetime, *, last: date | None, due: date | None, window_h: int
+) -> list[date]:
+    """The dates after ``last`` whose issue will not be made any more, in order.
+
+    Theirs is over, or they lie before ``due``, the date that is served now. ``last`` is the latest date not
+    after today that was served or marked before: whoever marks these each time leaves no gap before it.
+    Dates before the subscription was made are not among them, nor those more than ``MARKED_DAYS`` ago.
+    """
+    today = local_date(now, rule.zone)
+    start = max(local_date(rule.created_at, rule.zone), today - MARKED_DAYS * _DAY)
+    if last is not None:
+        start = max(start, last + _DAY)
+    window = timedelta(hours=window_h)
+    found = []
+    for day in on_dates(rule, start, today):
+        begins = due_at(rule, day)
+        assert begins is not None  # noqa: S101 - such a date exists
+        if day != due and begins <= now and (now >= begins + window or (due is not None and day < due)):
+            found.append(day)
+    return found
+
+
+def on_dates(rule: SubscriptionRule, first: date, last: date) -> list[date]:
+    """The dates of the span (both ends in) that exist and that the cadence includes, in order."""
+    days = (first + n * _DAY for n in range((last - first).days + 1))
+    return [day for day in days if is_on(rule, day) and exists(day, rule.zone)]
+
+
+def hold_ends(begins: datetime, hold_h: float, window_h: int) -> datetime:
+    """Until when an issue due from ``begins`` may wait for a source; never so long that it is too late."""
+    return begins + timedelta(hours=min(hold_h, window_h / 2))
+
+
 def next_due(rule: SubscriptionRule, now: datetime) -> tuple[date, datetime]:
     """The first date that becomes due after ``now``, and the UTC instant it does."""
     start = max(local_date(now, rule.zone), local_date(rule.created_at, rule.zone))
@@ -161,6 +209,11 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
 def _end_of_day(day: date, zone: str) -> datetime:
     last = datetime.combine(day, time(23, 59, 59, fold=1), _zone(zone))
     return last.astimezone(UTC) if _is_real(last) else _gap_end(last) - _SECOND
+
+
+@lru_cache(maxsize=4096)
+def _exists(day: date, zone: str) -> bool:
+    return _end_of_day(day, zone).astimezone(_zone(zone)).date() == day
 
 
 @lru_cache(maxsize=4096)

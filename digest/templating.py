@@ -43,6 +43,8 @@ _MAILTO = re.compile(r"mailto:[!#-;=?-\[\]_a-z~]{1,2000}")
 _CLASS = re.compile(r'\sclass="([^"]*)"')
 _CLASS_NAMES = re.compile(r"[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*")
 _STYLED = re.compile(r'<p class="([^"]*)" style="([^"]*)">')
+# Latin letters and the usual punctuation: one column each.
+_NARROW = re.compile(r"[ -~\u00a1-\u0377\u2010-\u2027\u2030-\u205e]+")
 _HEAD = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 # In English whatever the machine's locale is, as strftime would not be.
@@ -181,6 +183,9 @@ def legal(text: str) -> str:
 
 def one_line(text: str) -> str:
     """``text`` on one line: legal characters, single spaces."""
+    # Most text is clean already; what is printable holds no white space but blanks, and all of it is legal.
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
     return " ".join(legal(text.replace("\x85", " ")).split())
 
 
@@ -196,9 +201,13 @@ def wrap(text: str, width: int = 72, indent: str = "") -> tuple[str, ...]:
     Wide characters (Chinese, Japanese, Korean, emoji) take two columns and may be broken between;
     a word that is longer than a line is cut.
     """
+    room = max(2, width - len(indent))
+    whole = one_line(text)
+    if _NARROW.fullmatch(whole) and (plain := _narrow_lines(whole, room)):
+        return tuple(indent + line for line in plain)
     lines: list[str] = []
-    line, used, room = "", 0, max(2, width - len(indent))
-    for piece, size, spaced in _pieces(text, room):
+    line, used = "", 0
+    for piece, size, spaced in _pieces(whole, room):
         gap = 1 if spaced and line else 0
         if line and used + gap + size > room:
             lines.append(indent + line)
@@ -208,13 +217,25 @@ def wrap(text: str, width: int = 72, indent: str = "") -> tuple[str, ...]:
     return (*lines, indent + line) if line else tuple(lines)
 
 
+def _narrow_lines(text: str, room: int) -> list[str] | None:
+    """``text``, of one column a letter, in lines; ``None`` where a word is longer than a line."""
+    lines, start = [], 0
+    while len(text) - start > room:
+        end = text.rfind(" ", start, start + room + 1)
+        if end < 0:
+            return None
+        lines.append(text[start:end])
+        start = end + 1
+    return [*lines, text[start:]]
+
+
 def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _pieces(text: str, room: int) -> Iterator[tuple[str, int, bool]]:
     """What a line is made of: (text, columns, whether a blank goes before it)."""
-    for word in one_line(text).split(" "):
+    for word in text.split(" "):
         if word.isascii():
             for start in range(0, len(word), room):
                 part = word[start : start + room]

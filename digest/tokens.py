@@ -6,20 +6,37 @@ the version that the subject is stored with takes all older ones out of use.
 
 Form: ``base32(version ":" subject) "-" base32(HMAC-SHA-256, first 128 bits)`` in lower case without
 padding. Base32, because mail systems may change the case of an address; only ``a-z 2-7 -`` occur.
+
+A tag is a shorter token that fits behind the ``+`` of a mail address (RFC 5233), whose local part has 64
+octets: a letter for the purpose, and base32 of an 8-byte reference and the first 64 bits of its
+HMAC-SHA-256.
 """
 
 import base64
 import binascii
-import hashlib
 import hmac
 
-__all__ = ["make_token", "read_token"]
+__all__ = [
+    "address_tag",
+    "make_tag",
+    "make_token",
+    "read_reader_reference",
+    "read_tag",
+    "read_token",
+    "reader_reference",
+    "tag_address",
+]
 
 MIN_KEY_BYTES = 16
 MAX_SUBJECT_BYTES = 200
 MAX_TOKEN_CHARS = 400
 SIGNATURE_BYTES = 16
+REFERENCE_BYTES = 8
+TAG_CHARS = 27
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _CONTEXT = b"paper-digest token 1"
+_TAG_CONTEXT = b"paper-digest tag 1"
 
 
 def make_token(key: bytes, purpose: str, subject: str, version: int) -> str:
@@ -37,7 +54,7 @@ def make_token(key: bytes, purpose: str, subject: str, version: int) -> str:
     payload = f"{version}:{subject}".encode()
     # Lengths before the parts: no purpose and payload can be cut differently to the same bytes.
     signed = b"".join(len(part).to_bytes(4, "big") + part for part in (_CONTEXT, purpose.encode(), payload))
-    signature = hmac.new(key, signed, hashlib.sha256).digest()[:SIGNATURE_BYTES]
+    signature = hmac.digest(key, signed, "sha256")[:SIGNATURE_BYTES]
     return f"{_encode(payload)}-{_encode(signature)}"
 
 
@@ -70,4 +87,61 @@ def _claim(token: str) -> tuple[str, int] | None:
 
 
 def _encode(data: bytes) -> str:
-    return base64.b32encode(data).decode("ascii").rstrip("=").lower()
+    """Base32 in lower case without padding (RFC 4648), by two letters at a time: every mail holds six."""
+    pairs = -(-len(data) * 4 // 5)
+    number = int.from_bytes(data, "big") << (10 * pairs - 8 * len(data))
+    text = "".join([_PAIRS[number >> shift & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
+    return text[: -(-len(data) * 8 // 5)]
+
+
+# --- tags of mail addresses ------------------------------------------------------------------------
+
+
+def make_tag(key: bytes, letter: str, reference: bytes) -> str:
+    """The tag that says ``reference`` (8 bytes) for the purpose ``letter`` (one of a-z); 27 characters.
+
+    Raises ``ValueError`` for arguments of another form.
+    """
+    if len(key) < MIN_KEY_BYTES or len(reference) != REFERENCE_BYTES:
+        raise ValueError(f"a key has at least {MIN_KEY_BYTES} bytes, a reference {REFERENCE_BYTES}")
+    if len(letter) != 1 or not "a" <= letter <= "z":
+        raise ValueError("the purpose of a tag is one letter")
+    signed = _TAG_CONTEXT + letter.encode() + reference
+    signature = hmac.digest(key, signed, "sha256")[:REFERENCE_BYTES]
+    return letter + _encode(reference + signature)
+
+
+def read_tag(key: bytes, letter: str, tag: str) -> bytes | None:
+    """The reference of a tag made with this key for this purpose, else ``None``. Case does not matter."""
+    tag = tag.lower()
+    if len(tag) != TAG_CHARS or not tag.isascii() or tag[0] != letter:
+        return None
+    try:
+        reference = base64.b32decode(tag[1:].upper() + "=" * 6)[:REFERENCE_BYTES]
+    except binascii.Error:
+        return None
+    # Made again and compared whole, in constant time: only the one canonical spelling passes.
+    return reference if hmac.compare_digest(make_tag(key, letter, reference), tag) else None
+
+
+def reader_reference(subscriber_id: int, version: int) -> bytes:
+    """What a tag says of a reader: number and token version, in 5 and 3 bytes."""
+    return subscriber_id.to_bytes(5, "big") + version.to_bytes(3, "big")
+
+
+def read_reader_reference(reference: bytes) -> tuple[int, int]:
+    """The reader's number and token version."""
+    return int.from_bytes(reference[:5], "big"), int.from_bytes(reference[5:], "big")
+
+
+def tag_address(address: str, tag: str) -> str:
+    """``local+tag@domain``; a tag that the address has already stays in front."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{tag}@{domain}"
+
+
+def address_tag(address: str) -> tuple[str, str | None]:
+    """The address without its last ``+tag``, and the tag; ``None`` where there is none."""
+    local, at, domain = address.strip().strip("<>").rpartition("@")
+    plain, plus, tag = local.rpartition("+")
+    return (f"{plain}{at}{domain}", tag) if plus and plain else (f"{local}{at}{domain}", None)

@@ -76,15 +76,20 @@ class Section(StrEnum):
     FOR_YOU = "For you"
     TRENDING = "Trending"
     RISING = "Rising"
+    AWAY = "While you were away"
 
 
 class IssueStatus(StrEnum):
-    """An issue's fate: composed with papers, a two-line notice, silent, or too old to send."""
+    """An issue's fate: composed with papers, a two-line notice, silent, too old to send, or never made.
+
+    ``skipped`` is a date that exists and had no issue; its reason says why.
+    """
 
     COMPOSED = "composed"
     NOTICE = "notice"
     EMPTY = "empty"
     EXPIRED = "expired"
+    SKIPPED = "skipped"
 
 
 class DeliveryStatus(StrEnum):
@@ -97,6 +102,8 @@ class DeliveryStatus(StrEnum):
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     SKIPPED = "skipped"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
 
 
 # --- reading a source ------------------------------------------------------------------------------
@@ -351,13 +358,17 @@ class PaperView:
 
 @dataclass(frozen=True, slots=True)
 class IssueItem:
-    """One recommendation of an issue, frozen with all that is shown of it."""
+    """One recommendation of an issue, frozen with all that is shown of it.
+
+    ``shown_id`` numbers what is shown of the paper: the same number, the same ``paper``.
+    """
 
     paper: PaperView
     section: Section
     score: float
     interest: str | None = None
     reasons: tuple[str, ...] = ()
+    shown_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

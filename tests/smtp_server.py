@@ -13,6 +13,8 @@ import trustme
 
 DROP = "drop"  # close the connection instead of answering
 HANG = "hang"  # never answer
+TRICKLE = "trickle"  # answer with a byte now and then, never to an end
+THEN_DROP = " (then drop)"  # behind an answer: close the connection after it
 USUAL = {
     "CONNECT": "220 mail.example ESMTP",
     "MAIL": "250 2.1.0 Ok",
@@ -60,6 +62,9 @@ class SmtpServer:
 
     Each use takes the next of the list; its last entry stays. ``stop_reading_at`` closes the connection
     in the midst of DATA after so many bytes. Use as a context manager.
+
+    ``commands`` are those that came, ``writes`` the pieces in which they came, ``mails`` what a final dot
+    ended, ``halves`` the data of mails whose final dot never came.
     """
 
     def __init__(
@@ -81,7 +86,9 @@ class SmtpServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.commands: list[str] = []
+        self.writes: list[bytes] = []
         self.mails: list[Received] = []
+        self.halves: list[bytes] = []
         self.connections = 0
 
     def __enter__(self) -> Self:
@@ -113,17 +120,17 @@ class SmtpServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(0.05)
-        with contextlib.suppress(OSError, _Closed):
+        connection.settimeout(0.02)
+        # Else the second of three answers waits until the first was acknowledged.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError, _Closed), contextlib.ExitStack() as open_sockets:
+            open_sockets.enter_context(connection)
             if self._implicit_tls:
-                connection.settimeout(5)
-                connection = server_tls().wrap_socket(connection, server_side=True)
-                connection.settimeout(0.05)
-            connection = self._converse(connection)
-        connection.close()
+                connection = open_sockets.enter_context(_encrypted(connection))
+            self._converse(connection, open_sockets)
 
-    def _converse(self, connection: socket.socket) -> socket.socket:
-        reader = _Lines(connection, self._stop)
+    def _converse(self, connection: socket.socket, open_sockets: contextlib.ExitStack) -> None:
+        reader = _Lines(connection, self._stop, self.writes)
         self._answer(connection, "CONNECT")
         sender = recipient = ""
         is_open = False
@@ -132,10 +139,7 @@ class SmtpServer:
             self.commands.append(command)
             verb = command.split(" ")[0].upper()
             if verb in ("EHLO", "HELO"):
-                lines = ["mail.example", *self._extensions]
-                ends = ["-"] * (len(lines) - 1) + [" "]
-                text = "".join(f"250{end}{line}\r\n" for end, line in zip(ends, lines, strict=True))
-                connection.sendall(text.encode())
+                self._introduce(connection)
                 continue
             if verb == "MAIL":
                 if is_open:
@@ -149,17 +153,27 @@ class SmtpServer:
                 is_open = verb == "MAIL" and code == "250"
             if verb == "STARTTLS" and code == "220":
                 connection.sendall(self._after_starttls)
-                connection.settimeout(5)
-                connection = server_tls().wrap_socket(connection, server_side=True)
-                connection.settimeout(0.05)
-                reader = _Lines(connection, self._stop)
+                connection = open_sockets.enter_context(_encrypted(connection))
+                reader = _Lines(connection, self._stop, self.writes)
             if verb == "DATA" and code == "354":
-                data = reader.until(b"\r\n.\r\n", self._stop_reading_at)
-                self.mails.append(Received(sender, recipient, data))
+                self.mails.append(Received(sender, recipient, self._take(reader)))
                 is_open = False
                 self._answer(connection, "DOT")
             if verb == "QUIT":
-                return connection
+                return
+
+    def _introduce(self, connection: socket.socket) -> None:
+        lines = ["mail.example", *self._extensions]
+        ends = ["-"] * (len(lines) - 1) + [" "]
+        text = "".join(f"250{end}{line}\r\n" for end, line in zip(ends, lines, strict=True))
+        connection.sendall(text.encode())
+
+    def _take(self, reader: "_Lines") -> bytes:
+        try:
+            return reader.data(self._stop_reading_at)
+        except (OSError, _Closed):
+            self.halves.append(reader.rest())
+            raise
 
     def _answer(self, connection: socket.socket, verb: str) -> str:
         told = self._answers.get(verb)
@@ -168,12 +182,21 @@ class SmtpServer:
             reply = told.pop(0) if len(told) > 1 else told[0]
         if reply == HANG:
             self._stop.wait(10)
-        if reply in (HANG, DROP):
+        while reply == TRICKLE and not self._stop.wait(0.02):
+            connection.sendall(b"2")
+        if reply in (HANG, DROP, TRICKLE):
             raise _Closed
-        connection.sendall(reply.encode() + b"\r\n")
-        if reply.startswith("421"):
+        connection.sendall(reply.removesuffix(THEN_DROP).encode() + b"\r\n")
+        if reply.startswith("421") or reply.endswith(THEN_DROP):
             raise _Closed
         return reply[:3]
+
+
+def _encrypted(connection: socket.socket) -> ssl.SSLSocket:
+    connection.settimeout(5)
+    encrypted = server_tls().wrap_socket(connection, server_side=True)
+    encrypted.settimeout(0.02)
+    return encrypted
 
 
 class _Closed(Exception):  # noqa: N818 - not an error: the script says so
@@ -183,24 +206,37 @@ class _Closed(Exception):  # noqa: N818 - not an error: the script says so
 class _Lines:
     """Reads lines until the client hangs up or the test is over."""
 
-    def __init__(self, connection: socket.socket, stop: threading.Event) -> None:
+    def __init__(self, connection: socket.socket, stop: threading.Event, log: list[bytes]) -> None:
         self._connection = connection
         self._stop = stop
+        self._log = log
         self._buffer = b""
 
     def line(self) -> bytes:
         return self.until(b"\r\n")
 
+    def data(self, give_up_at: int | None) -> bytes:
+        """A mail up to its final dot, which may be all there is of it."""
+        self._buffer = b"\r\n" + self._buffer
+        return self.until(b"\r\n.\r\n", give_up_at)[2:]
+
+    def rest(self) -> bytes:
+        """What came of a mail without an end."""
+        return self._buffer[2:]
+
     def until(self, end: bytes, give_up_at: int | None = None) -> bytes:
         while end not in self._buffer:
-            if self._stop.is_set() or (give_up_at is not None and len(self._buffer) >= give_up_at):
+            if give_up_at is not None and len(self._buffer) >= give_up_at:
                 raise _Closed
             try:
                 data = self._connection.recv(65536 if give_up_at is None else 1024)
             except TimeoutError:
+                if self._stop.is_set():  # and all that was sent before has been read
+                    raise _Closed from None
                 continue
             if not data:
                 raise _Closed
+            self._log.append(data[:2000])
             self._buffer += data
         found, _, self._buffer = self._buffer.partition(end)
         return found

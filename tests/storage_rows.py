@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlmodel import Session
 
-from digest.models import Delivery, Interest, Issue, StoredRecommendation, Subscriber, Subscription
+from digest.models import Delivery, Interest, Issue, Subscriber, Subscription
 from digest.storage import issues, papers, sources, subscribers
 from digest.text import fingerprint, paper_url
-from digest.types import Change, ChangeKind, Entry, PaperView
+from digest.types import Change, ChangeKind, Entry, PaperView, Reason, Recommendation, Section
 
 NOW = datetime(2026, 8, 3, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 8, 3)
@@ -100,19 +100,16 @@ def make_view(paper_id: int, **given: Any) -> PaperView:
     return PaperView(**(values | given))
 
 
-def make_recommendation(paper_id: int, position: int, **given: Any) -> StoredRecommendation:
-    """A recommendation that is not stored yet."""
+def make_recommendation(paper_id: int, position: int, **given: Any) -> Recommendation:
+    """A recommendation, the better the earlier its position."""
     values: dict[str, Any] = {
-        "issue_id": 0,
         "paper_id": paper_id,
-        "position": position,
-        "section": "For you",
+        "section": Section.FOR_YOU,
         "score": 1 / position,
         "interest": "Finding",
-        "reasons": [{"kind": "keyword", "text": "keyword “find”", "facts": {"keyword": "find"}}],
-        "shown": issues.shown_to_dict(make_view(paper_id)),
+        "reasons": (Reason("keyword", "keyword “find”", {"keyword": "find"}),),
     }
-    return StoredRecommendation(**(values | given))
+    return Recommendation(**(values | given))
 
 
 def make_delivery(message_id: str, **given: Any) -> Delivery:
@@ -141,4 +138,6 @@ def add_issue(
     values = {"status": "composed", "composed_at": NOW, "expires_at": NOW + DAY}
     issue = Issue(subscription_id=subscription.id, local_date=local_date, **(values | given))
     recommendations = [make_recommendation(one, n) for n, one in enumerate(paper_ids, start=1)]
-    return issues.add_issue(s, issue, recommendations, delivery)
+    views = {one: make_view(one) for one in paper_ids}
+    (issue_id,) = issues.add_issues(s, [issues.NewIssue(issue, recommendations, views, delivery)])
+    return s.get(Issue, issue_id)

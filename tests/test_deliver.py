@@ -31,10 +31,14 @@ def by_smtp(site: DailyServer, server: SmtpServer, more: str = "") -> None:
     configure(site.url, f'smtp_url = "smtp://127.0.0.1:{server.port}"\nmail_from = "d@example.org"\n{more}')
 
 
-def mark_as_sending() -> None:
-    """What a run leaves that was killed between its two commits."""
+def mark_as_sending(*, complete: bool = True) -> None:
+    """What a run leaves that was killed: with the end of the data on its way, or before that."""
+    mark = "planned_at" if complete else "NULL"
     with sqlite3.connect("data/digest.db") as connection:
-        connection.execute("UPDATE deliveries SET status = 'sending', sending_at = planned_at, attempts = 1")
+        connection.execute(
+            "UPDATE deliveries SET status = 'sending', lease = 'x', sending_at = planned_at, attempts = 1, "
+            f"data_at = {mark}"
+        )
     connection.close()
 
 
@@ -99,6 +103,15 @@ def test_a_killed_run_by_smtp_is_sent_again_or_held(site: DailyServer) -> None:
     connection.close()
     with SmtpServer() as server:
         by_smtp(site, server)
+        assert ok("deliver", "--now", DUE, "--json").json["sent"] == 1
+    assert len(server.mails) == 1
+
+
+def test_a_mail_whose_data_was_not_complete_is_sent_again(site: DailyServer) -> None:
+    """It cannot have arrived, so not even "hold" holds it."""
+    mark_as_sending(complete=False)
+    with SmtpServer() as server:
+        by_smtp(site, server, 'uncertain = "hold"')
         assert ok("deliver", "--now", DUE, "--json").json["sent"] == 1
     assert len(server.mails) == 1
 

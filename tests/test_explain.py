@@ -170,3 +170,31 @@ def test_a_mail_server_that_refuses_the_reader(site: DailyServer) -> None:
     answer = why("--now", f"{MONDAY}T10:00:00Z")
     assert answer["cause"] == "refused"
     assert "no such person here" in answer["sentence"]
+
+
+def test_days_that_were_slept_through_and_the_digest_that_looks_back_on_them(site: DailyServer) -> None:
+    """The missed day names the runs around it, the next digest how many of its papers are from then."""
+    site.days["2026-01-14"] = [item(number, votes=number) for number in (11, 12)]
+    site.days["2026-01-15"] = [item(number, votes=number) for number in (21, 22)]
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    ok("run", "--now", "2026-01-15T09:00:00Z")
+    missed = why("--now", "2026-01-15T10:00:00Z", "--date", "2026-01-14")
+    assert missed["cause"] == "scheduler_did_not_run"
+    assert (
+        "between Monday 12 January 2026 at 09:00 and Thursday 15 January 2026 at 09:00" in missed["sentence"]
+    )
+    answer = why("--now", "2026-01-15T10:00:00Z")
+    assert answer["cause"] == "sent"
+    assert "4 papers, 2 of them from days before that had no digest" in answer["sentence"]
+
+
+def test_a_pause_that_is_over_is_still_the_reason_for_its_days(site: DailyServer) -> None:
+    """Long after, when the reader's standing says nothing of it any more."""
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    ok("subscriber", "pause", READER, "--until", "2026-01-15")
+    for day in (13, 14, 15):
+        ok("compose", "--now", f"2026-01-{day}T09:00:00Z")
+    ok("subscriber", "activate", READER)
+    assert why("--now", "2026-01-16T10:00:00Z", "--date", "2026-01-14")["cause"] == "paused"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from digest.app import App, make_app, read_settings
-from digest.mailer import MaildirChannel
+from digest.mailer import Mail, MaildirChannel
+from digest.pipeline.crew import Line
 from digest.pipeline.moment import Moment
 from digest.storage import subscribers as subscriber_rows
 from digest.types import SubscriberStatus
@@ -48,11 +49,11 @@ class MeddlingChannel(MaildirChannel):
         super().__init__(path)
         self.meddle: Callable[[], None] | None = meddle
 
-    def send(self, envelope_from: str, recipient: str, message: bytes, message_id: str) -> str:
+    def send(self, mail: Mail, before_end: Callable[[], None]) -> str:
         if self.meddle is not None:
             self.meddle, meddle = None, self.meddle
             meddle()
-        return super().send(envelope_from, recipient, message, message_id)
+        return super().send(mail, before_end)
 
 
 def recipients() -> list[str]:
@@ -81,7 +82,8 @@ def test_readers_who_leave_or_pause_while_mail_is_being_sent(site: DailyServer, 
             subscriber_rows.set_status(session, third, SubscriberStatus.PAUSED, now=DUE)
 
     channel = MeddlingChannel(Path("data/outbox").absolute(), meddle)
-    assert app.deliverer().deliver(channel, Moment(DUE, pinned=True))["sent"] == 1
+    line = Line(lambda: channel, idempotent=True)
+    assert app.deliverer().deliver(line, Moment(DUE, pinned=True))["sent"] == 1
     assert recipients() == [NAMES[0]]
 
 
@@ -145,7 +147,7 @@ def test_what_may_have_arrived_is_not_sent_again_in_a_later_digest(site: DailySe
     """A run killed while sending, and nobody looks for a day: its papers count as received."""
     ok("refresh", "--now", DUE.isoformat())
     ok("compose", "--now", DUE.isoformat())
-    sql("UPDATE deliveries SET status = 'sending', attempts = 1")
+    sql("UPDATE deliveries SET status = 'sending', attempts = 1, data_at = planned_at")
     later = "2026-01-13T09:00:00Z"
     assert ok("deliver", "--now", later, "--json").json["expired"] == 3
     assert ok("why", NAMES[0], "--date", MONDAY, "--now", later, "--json").json["cause"] == "uncertain"

@@ -2,6 +2,8 @@
 
 import random
 import zoneinfo
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,15 +12,20 @@ from hypothesis import strategies as st
 
 from digest.errors import UsageError
 from digest.schedule import (
+    MARKED_DAYS,
     SubscriptionRule,
     check_zone,
     due_at,
     due_date,
     end_of_day,
     exists,
+    hold_ends,
     is_on,
     local_date,
+    missed_dates,
     next_due,
+    on_dates,
+    reader_zones,
 )
 from digest.types import Cadence
 
@@ -195,6 +202,213 @@ def test_ticks_that_jump_back_and_forth_never_serve_a_date_twice(data: st.DataOb
             assert begins is not None
             assert begins <= now < begins + timedelta(hours=20)
             served.add(day)
+
+
+# --- the promise: each date served or skipped, exactly once ----------------------------------------
+
+
+@dataclass
+class Ledger:
+    """What a reader's dates came to: each is entered once, as served or as skipped, or the test fails."""
+
+    served: dict[date, datetime] = field(default_factory=dict)
+    skipped: dict[date, datetime] = field(default_factory=dict)
+    entered: set[date] = field(default_factory=set)
+
+    def tick(self, a_rule: SubscriptionRule, now: datetime, window_h: int = 20) -> None:
+        rows, today = self.entered, local_date(now, a_rule.zone)
+        day = due_date(a_rule, now, rows, window_h)
+        # Among the latest days first, since all of a year's would have to be compared each time.
+        recent = (today - n * timedelta(days=1) for n in range(10))
+        last = next((one for one in recent if one in rows), None)
+        last = last or max((row for row in rows if row <= today), default=None)
+        missed = missed_dates(a_rule, now, last=last, due=day, window_h=window_h)
+        new = [*missed, *([day] if day else [])]
+        assert not rows.intersection(new)
+        assert new == sorted(set(new))
+        rows.update(new)
+        self.skipped |= dict.fromkeys(missed, now)
+        if day is not None:
+            self.served[day] = now
+
+
+def existing_dates(zone: str, first: datetime, last: datetime) -> list[date]:
+    """The dates that a clock in the zone shows, looked at every six hours; schedule.py is not asked."""
+    info = zoneinfo.ZoneInfo(zone)
+    looks = int((last - first) / timedelta(hours=6)) + 1
+    shown = {(first + n * timedelta(hours=6)).astimezone(info).date() for n in range(looks)}
+    return sorted(shown | {last.astimezone(info).date()})
+
+
+def assert_complete(ledger: Ledger, a_rule: SubscriptionRule, now: datetime) -> None:
+    """Each date that exists and is on the cadence, and whose hour has come, is in the ledger; no other is."""
+    shown = existing_dates(a_rule.zone, a_rule.created_at, now)
+    # The hour of the last ones may be to come, be it on the next date where a gap swallowed it.
+    to_come = {day for day in shown[-2:] if (at := due_at(a_rule, day)) is not None and at > now}
+    assert ledger.entered == {day for day in shown if is_on(a_rule, day)} - to_come
+    assert not ledger.served.keys() & ledger.skipped.keys()
+
+
+def change_of(zone: str, choice: random.Random) -> datetime:
+    """200 days before one of the times at which the zone changed its rules, if it ever did."""
+    if zone in TROUBLE:
+        return datetime.fromisoformat(f"{TROUBLE[zone]}T00:17+00:00")
+    info = zoneinfo.ZoneInfo(zone)
+    months = [
+        datetime(year, month, 1, tzinfo=UTC) for year in range(1930, 2038) for month in (1, 3, 5, 7, 9, 11)
+    ]
+    offsets = [month.astimezone(info).utcoffset() for month in months]
+    changes = [month for month, old, new in zip(months[1:], offsets, offsets[1:], strict=False) if old != new]
+    return (choice.choice(changes) if changes else datetime(2025, 1, 1, tzinfo=UTC)) - timedelta(days=200)
+
+
+def clocks(choice: random.Random) -> Iterator[timedelta]:
+    """How far the clock goes from tick to tick: mostly on, a night, a week of sleep, or back."""
+    while True:
+        kind = choice.random()
+        if kind < 0.15:
+            yield timedelta(hours=-choice.uniform(0, 30))
+        elif kind < 0.9:
+            yield timedelta(hours=choice.uniform(0.1, 26))
+        elif kind < 0.98:
+            yield timedelta(hours=choice.uniform(26, 80))
+        else:
+            yield timedelta(days=choice.uniform(4, 40))
+
+
+def a_reader(zone: str, choice: random.Random) -> SubscriptionRule:
+    cadence = choice.choice([Cadence.DAILY, Cadence.DAILY, Cadence.WEEKDAYS, Cadence.WEEKLY])
+    return SubscriptionRule(cadence, choice.randrange(7), choice.choice(HOURS), zone, change_of(zone, choice))
+
+
+ALL_ZONES = sorted(zoneinfo.available_timezones())
+# Less than the window of 20 hours, so that a tick falls into each.
+AWAKE = timedelta(hours=19)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_in_every_zone_each_existing_date_is_served_or_skipped_exactly_once(part: int) -> None:
+    """400 days around a real change of rules, with a clock that sleeps, jumps and steps back."""
+    for zone in ALL_ZONES[part::8]:
+        choice = random.Random(f"clocks {zone}")
+        a_rule = a_reader(zone, choice)
+        ledger, now = Ledger(), a_rule.created_at
+        end = a_rule.created_at + timedelta(days=400)
+        for step in clocks(choice):
+            ledger.tick(a_rule, now)
+            now = max(a_rule.created_at, now + step)
+            if now >= end:
+                break
+        ledger.tick(a_rule, end)
+        assert_complete(ledger, a_rule, end)
+        for day, at in ledger.served.items():
+            begins = due_at(a_rule, day)
+            assert begins is not None
+            assert begins <= at < begins + timedelta(hours=20)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_in_every_zone_a_machine_that_runs_serves_each_date_and_skips_none(part: int) -> None:
+    """A date is skipped only if nothing ran from its hour on until it was over or the next one came."""
+    for zone in ALL_ZONES[part::8]:
+        choice = random.Random(f"runs {zone}")
+        a_rule = a_reader(zone, choice)
+        ledger, now = Ledger(), a_rule.created_at
+        while now < a_rule.created_at + timedelta(days=400):
+            now += AWAKE
+            ledger.tick(a_rule, now)
+        assert_complete(ledger, a_rule, now)
+        for day in ledger.skipped:
+            begins = due_at(a_rule, day)
+            assert begins is not None
+            # The first tick came too late for the first; or the zone moved the next one close to it.
+            assert begins < a_rule.created_at or next_due(a_rule, begins)[1] - begins < AWAKE
+
+
+@given(st.data())
+def test_changed_hours_zones_and_cadences_never_give_a_date_twice_nor_lose_one(data: st.DataObject) -> None:
+    """Whoever moves or changes their hour gets each date once; what falls in between is skipped by name."""
+    zones = st.sampled_from(sorted(TROUBLE) + reader_zones())
+    a_rule = rule(data.draw(zones), created="2011-12-20T05:00+00:00", hour=data.draw(st.integers(0, 23)))
+    ledger, now = Ledger(), a_rule.created_at
+    steps = st.tuples(st.floats(-20, 60), st.none() | zones, st.none() | st.integers(0, 23))
+    first = local_date(now, a_rule.zone)
+    for hours, zone, hour in data.draw(st.lists(steps, max_size=40)):
+        now = max(a_rule.created_at, now + timedelta(hours=hours))
+        a_rule = replace(a_rule, zone=zone or a_rule.zone, hour=a_rule.hour if hour is None else hour)
+        ledger.tick(a_rule, now)
+    now += timedelta(days=3)
+    ledger.tick(a_rule, now)
+    ledger.tick(a_rule, now + timedelta(days=1))
+    assert not ledger.served.keys() & ledger.skipped.keys()
+    days = existing_dates(a_rule.zone, a_rule.created_at, now)
+    assert ledger.entered >= {day for day in days[:-1] if day > first + timedelta(days=1)}
+
+
+@given(st.data())
+def test_a_changed_cadence_keeps_every_date_single(data: st.DataObject) -> None:
+    """Daily, weekdays, weekly and back: no date twice, and from the change on the new days."""
+    a_rule = rule("Europe/Berlin", created="2026-01-01T00:00+00:00")
+    ledger, now = Ledger(), a_rule.created_at
+    for cadence, weekday, days in data.draw(
+        st.lists(st.tuples(st.sampled_from(Cadence), st.integers(0, 6), st.integers(1, 20)), max_size=8)
+    ):
+        a_rule = replace(a_rule, cadence=cadence, weekday=weekday)
+        start = now
+        for _ in range(days * 3):
+            now += timedelta(hours=8)
+            ledger.tick(a_rule, now)
+        expected = on_dates(a_rule, start.date() + timedelta(days=1), now.date() - timedelta(days=1))
+        assert set(expected) <= ledger.served.keys()
+
+
+@given(created=st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 3), timezones=st.just(UTC)))
+def test_marks_go_back_a_year_and_no_further(created: datetime) -> None:
+    """Who comes back after three years costs a year of rows, once."""
+    a_rule = SubscriptionRule(Cadence.DAILY, 0, 8, "UTC", created)
+    now = created + timedelta(days=1000)
+    ledger = Ledger()
+    ledger.tick(a_rule, now)
+    assert MARKED_DAYS - 1 <= len(ledger.skipped) <= MARKED_DAYS + 1
+    ledger.tick(a_rule, now + timedelta(minutes=5))
+    assert len(ledger.skipped) <= MARKED_DAYS + 1
+
+
+def test_samoa_lost_a_friday_and_nobody_is_told_of_it() -> None:
+    """30 December 2011 is neither served nor skipped, asleep or awake."""
+    a_rule = rule("Pacific/Apia", created="2011-12-20T00:00+00:00")
+    ledger = Ledger()
+    ledger.tick(a_rule, utc("2011-12-21T19:00"))
+    ledger.tick(a_rule, utc("2012-01-05T19:00"))
+    assert date(2011, 12, 30) not in ledger.entered
+    assert {date(2011, 12, 29), date(2011, 12, 31)} <= ledger.skipped.keys()
+
+
+def test_an_issue_that_is_too_late_is_missed_once_its_window_is_over() -> None:
+    a_rule, day = rule(), date(2026, 8, 3)
+    last = date(2026, 8, 2)
+
+    def missed(now: str, due: date | None = None) -> list[date]:
+        return missed_dates(a_rule, utc(now), last=last, due=due, window_h=20)
+
+    assert missed("2026-08-04T03:59:59", due=day) == []
+    assert missed("2026-08-04T03:59:59") == []
+    assert missed("2026-08-04T04:00:00") == [day]
+    assert missed("2026-08-04T08:00:00", due=date(2026, 8, 4)) == [day]
+
+
+def test_nothing_waits_until_it_is_too_late() -> None:
+    """However long the hold, an issue goes in the first half of its window."""
+    begins = utc("2026-08-03T08:00")
+    assert hold_ends(begins, 2.0, 20) == utc("2026-08-03T10:00")
+    assert hold_ends(begins, 48.0, 20) == utc("2026-08-03T18:00")
+
+
+def test_a_reader_may_choose_any_zone_but_those_of_the_machine() -> None:
+    zones: Sequence[str] = reader_zones()
+    assert "Europe/Berlin" in zones
+    assert not {"localtime", "Factory", "posixrules"} & set(zones)
+    assert all(check_zone(name) == name for name in zones)
 
 
 # --- when a date begins to be due ------------------------------------------------------------------

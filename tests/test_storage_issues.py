@@ -1,7 +1,7 @@
 """Issues frozen with what they hold, and the history of sending them."""
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -10,8 +10,9 @@ from sqlmodel import select
 
 from digest.errors import StorageError
 from digest.models import Delivery, Issue, StoredRecommendation
-from digest.storage import deliveries, issues, subscribers
+from digest.storage import deliveries, issues
 from digest.storage.database import Database
+from digest.storage.shown import shown_from_dict, shown_to_dict
 from digest.types import DeliveryStatus, IssueStatus, PaperView, Section
 from tests.storage_rows import (
     DAY,
@@ -91,7 +92,7 @@ def test_an_issue_whose_mail_cannot_be_planned_is_not_stored(database: Database)
             expires_at=NOW,
         )
         with pytest.raises(StorageError):
-            issues.add_issue(s, issue, twice, None)
+            issues.add_issues(s, [issues.NewIssue(issue, twice, {ids[0]: make_view(ids[0])})])
     with database.read() as s:
         assert len(s.exec(select(Issue)).all()) == 1
         assert s.exec(select(StoredRecommendation)).all() == []
@@ -182,20 +183,19 @@ def test_an_issue_is_shown_as_it_was_composed(database: Database) -> None:
             composed_at=NOW,
             expires_at=NOW + DAY,
         )
-        rows = [
-            make_recommendation(ids[1], 2, section=Section.TRENDING, interest=None, reasons=[]),
-            make_recommendation(
-                ids[0], 1, section=Section.FOLLOWING, shown=issues.shown_to_dict(shown), score=0.75
-            ),
+        chosen = [
+            make_recommendation(ids[0], 1, section=Section.FOLLOWING, score=0.75),
+            make_recommendation(ids[1], 2, section=Section.TRENDING, interest=None, reasons=()),
         ]
-        issues.add_issue(s, issue, rows, None)
+        views = {ids[0]: shown, ids[1]: make_view(ids[1])}
+        (issue_id,) = issues.add_issues(s, [issues.NewIssue(issue, chosen, views)])
         empty = add_issue(
             s, subscription, TODAY + DAY, status="notice", notice="Nothing new. Everything was read."
         )
     with database.read() as s:
-        views = issues.load_issue_views(s, [empty.id, issue.id, 99])
-    assert set(views) == {issue.id, empty.id}
-    view = views[issue.id]
+        views = issues.load_issue_views(s, [empty.id, issue_id, 99])
+    assert set(views) == {issue_id, empty.id}
+    view = views[issue_id]
     assert (view.subject, view.coverage, view.zone) == (issue.subject, issue.coverage, "Europe/Berlin")
     assert (view.local_date, view.composed_at, view.interests) == (TODAY, NOW, ("Finding", "Clouds"))
     first, second = view.items
@@ -238,114 +238,11 @@ views = st.builds(
 @given(view=views)
 def test_what_was_shown_comes_back_exactly(view: PaperView) -> None:
     """Through JSON, every field and type."""
-    assert issues.shown_from_dict(json.loads(json.dumps(issues.shown_to_dict(view)))) == view
+    assert shown_from_dict(json.loads(json.dumps(shown_to_dict(view)))) == view
 
 
 def test_what_older_and_newer_versions_froze_can_be_read() -> None:
     """A key too many is passed over, one too few takes its default."""
-    shown = issues.shown_to_dict(make_view(7)) | {"mood": "good"}
+    shown = shown_to_dict(make_view(7)) | {"mood": "good"}
     del shown["keywords"], shown["votes_history"], shown["listed_on"]
-    assert issues.shown_from_dict(shown) == make_view(7)
-
-
-# --- deliveries ------------------------------------------------------------------------------------
-
-
-def plan(database: Database, *statuses: str, retry_at: datetime | None = None) -> list[int]:
-    """One reader with an issue a day and a delivery for each, in these states; the deliveries' ids."""
-    with database.write() as s:
-        _, subscription = add_reader(s)
-        planned = [
-            make_delivery(f"<{n}@example.org>", status=status, retry_at=retry_at)
-            for n, status in enumerate(statuses)
-        ]
-        for n, delivery in enumerate(planned):
-            add_issue(s, subscription, TODAY + n * DAY, delivery=delivery)
-        return [delivery.id for delivery in planned]
-
-
-def test_what_is_due(database: Database) -> None:
-    """The planned, and the deferred whose time has come, in the order they were planned."""
-    ids = plan(
-        database,
-        *("deferred", "planned", "sending", "sent", "refused", "uncertain", "skipped", "planned"),
-        retry_at=NOW,
-    )
-    with database.read() as s:
-        due = deliveries.list_due(s, NOW)
-        before = deliveries.list_due(s, NOW - HOUR)
-        stuck = deliveries.list_stuck(s)
-    assert [delivery.id for delivery, _, _ in due] == [ids[0], ids[1], ids[7]]
-    assert [delivery.id for delivery, _, _ in before] == [ids[1], ids[7]]
-    assert [delivery.id for delivery in stuck] == [ids[2]]
-    delivery, issue, subscriber = due[0]
-    assert (issue.id, issue.local_date, subscriber.email) == (delivery.issue_id, TODAY, "ada@example.org")
-
-
-def test_a_delivery_tells_its_story(database: Database) -> None:
-    """Times of sending and sent, attempts counted; reply, reason and next try are those of the last step."""
-    (one,) = plan(database, "planned")
-
-    def step(status: DeliveryStatus, hours: int, **given: object) -> Delivery:
-        with database.write() as s:
-            deliveries.set_delivery(s, one, status=status, now=NOW + hours * HOUR, **given)
-        with database.read() as s:
-            return s.get(Delivery, one)
-
-    row = step(DeliveryStatus.SENDING, 1, attempt=True)
-    assert (row.status, row.attempts, row.sending_at, row.sent_at) == ("sending", 1, NOW + HOUR, None)
-    row = step(DeliveryStatus.DEFERRED, 1, reason="451 later", retry_at=NOW + 2 * HOUR)
-    assert (row.status, row.attempts, row.reason, row.retry_at) == (
-        "deferred",
-        1,
-        "451 later",
-        NOW + 2 * HOUR,
-    )
-    step(DeliveryStatus.SENDING, 2, attempt=True)
-    row = step(DeliveryStatus.SENT, 3, reply="250 ok")
-    assert (row.status, row.attempts, row.sending_at, row.sent_at) == (
-        "sent",
-        2,
-        NOW + 2 * HOUR,
-        NOW + 3 * HOUR,
-    )
-    assert (row.reply, row.reason, row.retry_at) == ("250 ok", None, None)
-
-
-def test_a_delivery_whose_reader_left_meanwhile_is_let_be(database: Database) -> None:
-    """The mail was sent; there is nothing left to write that on."""
-    (one,) = plan(database, "sending")
-    with database.write() as s:
-        subscribers.delete_subscriber(s, subscribers.get_subscriber(s, "ada@example.org"))
-    with database.write() as s:
-        deliveries.set_delivery(s, one, status="sent", now=NOW)
-        assert deliveries.count_by_status(s) == {}
-
-
-def test_deliveries_are_counted_by_status(database: Database) -> None:
-    plan(database, "sent", "planned", "sent")
-    with database.read() as s:
-        assert deliveries.count_by_status(s) == {"planned": 1, "sent": 2}
-
-
-def test_an_expired_issue_is_not_sent_any_more(database: Database) -> None:
-    """What waits of it is skipped; what was sent or refused stays so; other issues stay."""
-    with database.write() as s:
-        ada, subscription = add_reader(s)
-        ids = add_papers(s, [make_entry(1)])
-        mail = make_delivery("<one@example.org>", status="deferred", retry_at=NOW)
-        issue = add_issue(s, subscription, paper_ids=ids, delivery=mail)
-        s.add(make_delivery("<two@example.org>", issue_id=issue.id, channel="feed", status="sent"))
-        other = add_issue(s, subscription, TODAY + DAY, delivery=make_delivery("<three@example.org>"))
-    with database.write() as s:
-        deliveries.expire_issue(s, issue.id)
-    with database.read() as s:
-        assert issues.served_dates(s, [subscription.id], since=date.min)[subscription.id] == {
-            TODAY: "expired",
-            TODAY + DAY: "composed",
-        }
-        assert deliveries.get_delivery(s, issue.id, "mail").status == "skipped"
-        assert deliveries.get_delivery(s, issue.id, "feed").status == "sent"
-        assert deliveries.get_delivery(s, other.id, "mail").status == "planned"
-        assert issues.list_sent(s, [ada.id]) == {ada.id: set()}
-        assert len(deliveries.list_due(s, NOW)) == 1
+    assert shown_from_dict(shown) == make_view(7)

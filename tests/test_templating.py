@@ -182,6 +182,27 @@ class TestWrap:
         )
         assert "".join("".join(lines).split()) == "".join(one_line(text).split())
 
+    def test_what_counts_as_narrow_takes_one_column(self) -> None:
+        """Every character of the quick way; Python gives unassigned ones two columns."""
+        narrow = [letter for letter in map(chr, range(0x110000)) if templating._NARROW.fullmatch(letter)]
+        assert len(narrow) > 800
+        assert {_columns(letter) for letter in narrow} == {1}
+
+    @given(
+        st.text(HOSTILE | st.sampled_from("ab é “”·\u0378"), max_size=300),
+        st.integers(1, 40),
+        st.sampled_from(["", "    "]),
+    )
+    def test_the_quick_way_gives_the_same_lines(self, text: str, width: int, indent: str) -> None:
+        quick = wrap(text, width, indent)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(templating, "_narrow_lines", lambda *_: None)
+            assert wrap.__wrapped__(text, width, indent) == quick
+
+    @given(st.text(HOSTILE | st.sampled_from("a  b"), max_size=60))
+    def test_clean_text_is_one_line_as_it_is(self, text: str) -> None:
+        assert one_line(text) == " ".join(legal(text.replace("\x85", " ")).split())
+
     def test_words_stay_whole(self) -> None:
         assert wrap("aaa bbb ccc", 7) == ("aaa bbb", "ccc")
 

@@ -15,13 +15,17 @@ from digest.why import (
     DeliveryFacts,
     Explanation,
     IssueFacts,
+    MissedFacts,
     RunFacts,
     SourceCheck,
     WhyFacts,
     empty_reason,
     explain,
+    is_made_up,
+    missed_reason,
     notice_text,
     summarise_coverage,
+    waited_sentence,
 )
 from digest.why.days import full_day, holiday, one_line, short_day
 
@@ -314,6 +318,124 @@ def test_skipped_for_a_recorded_reason() -> None:
     is_because(explain(facts(issue=issue(), delivery=skipped)), Cause.SKIPPED, ADA, "the reader is paused.")
 
 
+def test_a_mail_that_came_back() -> None:
+    """When it went, what the other side said, and whether more will be sent."""
+    bounced = delivery(
+        DeliveryStatus.BOUNCED, sent_at=utc("2026-08-03T06:02"), reason="5.1.1 No such reader", reply="250 Ok"
+    )
+    answer = explain(facts(issue=issue(), delivery=bounced))
+    is_because(answer, Cause.BOUNCED, ADA, "at 08:02, but came back: 5.1.1 No such reader.")
+    answer = explain(facts(issue=issue(), delivery=bounced, status=SubscriberStatus.BOUNCED))
+    is_because(answer, Cause.BOUNCED, "came back: 5.1.1", "until the address works again")
+
+
+def test_a_mail_that_was_reported_as_unwanted() -> None:
+    complained = delivery(DeliveryStatus.COMPLAINED, sent_at=utc("2026-08-03T06:02"))
+    answer = explain(facts(issue=issue(), delivery=complained, status=SubscriberStatus.UNSUBSCRIBED))
+    is_because(answer, Cause.COMPLAINED, ADA, "at 08:02", "reported", "ends the subscription")
+
+
+def test_a_slowed_domain_is_told_by_its_reason() -> None:
+    slowed = delivery(
+        DeliveryStatus.DEFERRED,
+        reason="mail to reader.example is slowed down: 421 4.7.0 Too many mails",
+        retry_at=utc("2026-08-03T10:20"),
+    )
+    answer = explain(facts(issue=issue(), delivery=slowed))
+    is_because(answer, Cause.DEFERRED, "slowed down: 421 4.7.0", "next try is at 12:20")
+
+
+def test_papers_of_days_before_are_counted() -> None:
+    sent = delivery(DeliveryStatus.SENT, sent_at=utc("2026-08-03T06:02"))
+    answer = explain(facts(issue=issue(papers=14, away=4), delivery=sent))
+    is_because(answer, Cause.SENT, "with 14 papers, 4 of them from days before that had no digest")
+
+
+def test_waiting_for_a_source() -> None:
+    """Until when, and for whom; over, it is no cause any more."""
+    held = facts(
+        now=utc("2026-08-03T07:00"),
+        held_for=("Hugging Face", "arXiv cs.CL"),
+        held_until=utc("2026-08-03T08:00"),
+    )
+    is_because(
+        explain(held), Cause.HELD, "waits for Hugging Face and arXiv cs.CL until 10:00, and goes without"
+    )
+    assert explain(replace(held, now=utc("2026-08-03T08:00"))).code is Cause.SCHEDULER_DID_NOT_RUN
+
+
+# --- there never was one ---------------------------------------------------------------------------
+
+
+def missed(**changes: Any) -> Explanation:
+    """Why Ada had no digest on Monday; nothing ran from Sunday to Wednesday."""
+    usual = MissedFacts(
+        local_date=MONDAY,
+        zone="Europe/Berlin",
+        due_at=utc("2026-08-03T06:00"),
+        closed_at=utc("2026-08-04T02:00"),
+        ran_before=utc("2026-08-02T06:00"),
+        ran_after=utc("2026-08-05T06:00"),
+    )
+    return missed_reason(replace(usual, **changes))
+
+
+def test_a_date_that_was_skipped_keeps_the_reason_it_was_marked_with() -> None:
+    answer = missed()
+    skipped = issue(IssueStatus.SKIPPED, reason=str(answer))
+    assert explain(facts(issue=skipped)) == answer
+    is_because(explain(facts(issue=replace(skipped, reason="?"))), Cause.SKIPPED, "not recorded")
+
+
+def test_missed_because_nothing_ran() -> None:
+    is_because(
+        missed(made_up_on=date(2026, 8, 5)),
+        Cause.SCHEDULER_DID_NOT_RUN,
+        "no digest of Monday 3 August 2026",
+        "nothing ran between Sunday 2 August 2026 at 08:00 and Wednesday 5 August 2026 at 08:00",
+        "; the digest of Wednesday 5 August 2026 looks back on it.",
+    )
+    is_because(
+        missed(ran_before=None), Cause.SCHEDULER_DID_NOT_RUN, "nothing ran before the run on Wednesday"
+    )
+    is_because(missed(ran_after=None), Cause.SCHEDULER_DID_NOT_RUN, "nothing ran after it was due at 08:00")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"ran": True}, Cause.TOO_LATE, "failed until it was too late on Tuesday 4 August 2026 at 04:00"),
+        ({"ran": True, "ran_ok": True, "held": True}, Cause.TOO_LATE, "it waited for a source"),
+        ({"ran": True, "ran_ok": True}, Cause.NOT_ACTIVE, "was not active then"),
+        ({"was_changed": True}, Cause.SCHEDULE_CHANGED, "hour, days or time zone were changed"),
+        ({"confirmed_on": date(2026, 8, 4)}, Cause.UNCONFIRMED, "confirmed on Tuesday 4 August 2026 only"),
+        (
+            {"status": SubscriberStatus.PAUSED, "paused_until": date(2026, 8, 5)},
+            Cause.PAUSED,
+            "paused until Wednesday 5 August 2026",
+        ),
+    ],
+)
+def test_missed_for_another_reason(changes: dict[str, Any], code: Cause, words: str) -> None:
+    is_because(missed(**changes), code, words)
+
+
+def test_what_was_not_asked_for_is_not_made_up() -> None:
+    """Days outside an earlier schedule, or before it was confirmed, were not missed by anybody."""
+    assert not is_made_up(Cause.SCHEDULE_CHANGED)
+    assert not is_made_up(Cause.UNCONFIRMED)
+    assert is_made_up(Cause.PAUSED)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(2.0, "two hours"), (1.0, "an hour"), (0.5, "half an hour"), (5.0, "5 hours"), (0.25, "15 minutes")],
+)
+def test_how_long_a_digest_waited_is_said_in_words(hours: float, words: str) -> None:
+    said = waited_sentence(["Hugging Face"], hours)
+    assert said == f"This digest waited {words} for Hugging Face, which could not be read."
+
+
 # --- nothing to say --------------------------------------------------------------------------------
 
 
@@ -515,6 +637,8 @@ _runs = st.builds(RunFacts, use_case=st.just("compose"), started_at=_times, ok=s
         last_compose=st.none() | _runs,
         last_deliver=st.none() | _runs,
         checks=st.lists(_checks, max_size=6).map(tuple),
+        held_for=st.sampled_from([(), ("Hugging Face",)]),
+        held_until=st.none() | _times,
         n_candidates=st.integers(0, 5),
         n_already_sent=st.integers(0, 5),
         n_below_threshold=st.integers(0, 5),

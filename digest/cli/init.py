@@ -229,18 +229,17 @@ def _write_settings(answers: Answers) -> None:
 
 def _start(here: State, answers: Answers) -> None:
     """Test mail; then, since that left, settings and reader, the last days, the first digest."""
+    from digest.pipeline.letters import make_test_letter
     from digest.pipeline.moment import Moment
     from digest.pipeline.readers import check_examples
-    from digest.runs import run_compose, run_deliver
+    from digest.runs import run_compose, run_deliver, run_letter
 
     app = here.app
     check_examples(app.database, answers.papers)
-    channel = app.channel()
-    try:
-        reply = app.deliverer().send_test(channel, answers.email, app.now())
-    finally:
-        channel.close()
-    print_lines(f"test mail: {reply}")
+    server = _server(app.settings.smtp_url.get_secret_value() if app.settings.smtp_url else None)
+    key = f"init {app.settings.way} {server or ''} {app.settings.sender}"
+    letter = make_test_letter(app.settings.list_name, answers.email, app.now(), key=key)
+    print_lines(f"test mail: {run_letter(app, letter, Moment.of(app.now()))}")
     _write_settings(answers)
     email = _add_reader(app, answers)
     moment = Moment(app.now(), Moment.of(app.now()).today_in(answers.zone), pinned=True)

@@ -11,6 +11,7 @@ from digest.cli.state import (
     in_words,
     minute,
     note,
+    parse_date,
     print_json,
     print_lines,
     progress,
@@ -32,6 +33,9 @@ def register(cli: typer.Typer) -> None:
     cli.command("run")(run)
     cli.command("preview")(preview)
     cli.command("why")(why)
+    deliveries = typer.Typer(help="What was sent, and what not and why.", no_args_is_help=True)
+    deliveries.command("list")(list_deliveries)
+    cli.add_typer(deliveries, name="deliveries")
     feeds = typer.Typer(help="The feeds that are published.", no_args_is_help=True)
     feeds.command("write")(write_feeds)
     cli.add_typer(feeds, name="feeds")
@@ -141,6 +145,36 @@ def why(context: typer.Context, email: Email, date: Date = None, as_json: Json =
     here = state(context)
     answer = explain_day(here.app.composer(), email, here.moment(date))
     print_json(answer) if as_json else print_lines(str(answer["sentence"]))
+
+
+def list_deliveries(
+    context: typer.Context,
+    subscriber: Annotated[
+        str | None, typer.Option("--subscriber", metavar="EMAIL", help="Of this reader only.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Of the digests of this day only.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List who got what, and why not, newest first."""
+    from digest.pipeline.reports import list_deliveries as listed
+
+    here = state(context)
+    day = parse_date(date) if date else None
+    rows = listed(here.app.database, email=subscriber, local_date=day, limit=limit)
+    if as_json:
+        print_json({"deliveries": rows})
+        return
+    if not rows:
+        print_lines("nothing was planned to be sent")
+    for row in rows:
+        when = row["local_date"] or row["kind"]
+        at = f" at {minute(row['sent_at'])}" if row["sent_at"] else ""
+        told = row["reason"] or row["reply"] or ""
+        who = row["recipient"] or subscriber or ""
+        print_lines(f"{when}  {who}  {row['status']}{at}" + (f": {told}" if told else ""))
 
 
 def write_feeds(context: typer.Context, as_json: Json = False) -> None:

@@ -100,8 +100,9 @@ def serve(context: typer.Context) -> None:
 
     def tick() -> None:
         run_compose(app, Moment.of(app.now()))
-        run_deliver(app, Moment.of(app.now()))
+        run_deliver(app, Moment.of(app.now()), stop=lambda: scheduler.stopping)
 
+    scheduler = Scheduler(refresh=refresh, tick=tick, refresh_minutes=app.settings.refresh_minutes)
     note("digest: at work; stop with Ctrl-C")
-    Scheduler(refresh=refresh, tick=tick, refresh_minutes=app.settings.refresh_minutes).run()
+    scheduler.run()
     note("digest: stopped")

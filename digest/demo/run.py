@@ -127,11 +127,7 @@ class _Days:
         """Compose, deliver and publish once more at the very end, beside the records: nothing is due."""
         moment = Moment.of(_hours(self.site.plan.days[-1].date)[-1])
         composed = self.app.composer().compose(moment)
-        channel = self.app.channel()
-        try:
-            delivered = self.app.deliverer().deliver(channel, moment)
-        finally:
-            channel.close()
+        delivered = self.app.deliverer().deliver(self.app.line(), moment)
         self.sent += delivered["sent"]
         written = self.app.publisher().write(moment)["written"]
         return {"issues": composed["issues"], "mails": delivered["sent"], "changed feeds": written}

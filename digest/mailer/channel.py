@@ -2,11 +2,23 @@
 
 import contextlib
 import re
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from digest.errors import DeliveryError
 
-__all__ = ["Channel", "check_address", "check_sender"]
+__all__ = ["CanBeCut", "Channel", "Mail", "check_address", "check_sender"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One finished mail to one recipient. ``message`` is ASCII with CRLF (see ``message.make_message``)."""
+
+    envelope_from: str
+    recipient: str
+    message: bytes
+    message_id: str
 
 
 class Channel(Protocol):
@@ -20,11 +32,23 @@ class Channel(Protocol):
     def idempotent(self) -> bool:
         """Whether sending the same Message-ID again is without effect, so that it is always safe."""
 
-    def send(self, envelope_from: str, recipient: str, message: bytes, message_id: str) -> str:
-        """Hand over one mail and return the other side's reply. Raises :class:`DeliveryError`."""
+    def send(self, mail: Mail, before_end: Callable[[], None]) -> str:
+        """Hand over one mail and return the other side's reply. Raises :class:`DeliveryError`.
+
+        ``before_end`` is called once, when all but the end of the data has been handed over. What it
+        raises leaves here, and then the other side never sees the mail's end.
+        """
 
     def close(self) -> None:
         """Let go of what is held open; sending again opens it anew."""
+
+
+@runtime_checkable
+class CanBeCut(Protocol):
+    """A channel that waits for another machine, and can be told not to."""
+
+    def cut(self) -> None:
+        """Break the line from any thread: a mail under way fails at once and says truthfully how."""
 
 
 # RFC 5321's dot-string, and RFC 6531's letters beyond ASCII; quoted local parts are not supported.

@@ -1,33 +1,72 @@
-"""Sending by SMTP. smtplib is imported here only; passwords stand in no error and no ``repr``."""
+"""Sending by SMTP (RFC 5321, with 1870, 2920, 6152 and 6531). Passwords stand in no error and no ``repr``."""
 
-import base64
-import contextlib
-import re
-import smtplib
-import socket
 import ssl
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
 
 from digest.errors import DeliveryError
-from digest.mailer.channel import check_address, check_sender
+from digest.mailer.channel import Mail, check_address, check_sender
+from digest.mailer.smtp_session import Session, open_session
 from digest.mailer.smtp_url import SmtpUrl
+from digest.mailer.smtp_wire import Reply, double_dots, make_lines, read_words
 
 __all__ = ["SmtpChannel"]
 
-# Everything that smtplib raises is an OSError too.
-
-# A kept connection idle for longer is opened anew: the other side has likely let go of it.
-_KEEP_S = 60.0
 # Replies that mean "log in (differently) first" wherever they come.
 _NOT_LOGGED_IN = (530, 534, 535, 538)
+_BAD_SEQUENCE = 503
+_TOO_LARGE = 552
+# What each command is about, and the answers with which the next one may follow.
+_STEPS = (("sender", (250,)), ("recipient", (250, 251, 252)), ("mail", (354,)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A mail ready for the line: ``lines`` end with CRLF and have no doubled dots yet."""
+
+    sender: str
+    to: str
+    lines: bytes
+
+    def commands(self, session: Session, host: str) -> list[bytes]:
+        """MAIL, RCPT and DATA as this server takes them; smtplib's own ways read addresses leniently.
+
+        Raises ``DeliveryError`` where the server cannot be asked for what the mail needs.
+        """
+        mail = f"MAIL FROM:<{self.sender}>"
+        if session.has_extn("size"):
+            mail += f" SIZE={len(self.lines)}"
+        if not (self.sender + self.to).isascii():
+            if not session.has_extn("smtputf8"):
+                raise self._needs_utf8(host)
+            mail += " SMTPUTF8" if self.lines.isascii() else " BODY=8BITMIME SMTPUTF8"
+        commands = (mail, f"RCPT TO:<{self.to}>", "DATA")
+        # Checked addresses have no line end; should one slip through, then not to the server.
+        assert not any("\r" in command or "\n" in command for command in commands)  # noqa: S101
+        return [f"{command}\r\n".encode() for command in commands]
+
+    def _needs_utf8(self, host: str) -> DeliveryError:
+        stage, address = ("recipient", self.to) if self.sender.isascii() else ("sender", self.sender)
+        return DeliveryError(
+            f"The mail server {host} takes only ASCII addresses; {address} has other letters.",
+            transient=False,
+            stage=stage,
+            fatal=stage == "sender",
+        )
 
 
 class SmtpChannel:
     """Sends by one SMTP connection, kept open between mails and opened anew where it was lost.
 
-    ``timeout_s`` bounds each wait for the server, ``final_timeout_s`` the wait for its answer to a
-    complete mail, where giving up early means not knowing (RFC 5321, 4.5.3.2.6 asks for ten minutes).
-    ``tls`` replaces the default context, which checks certificate and host name. Not thread-safe.
+    A connection serves ``max_mails`` mails and ``max_age_s`` seconds; after ``idle_s`` of rest it is asked
+    (NOOP) whether it still lives. ``timeout_s`` bounds each wait for the server, and ``mail_timeout_s``
+    all that precedes a mail's final dot. ``final_timeout_s`` bounds the wait for the answer to the dot, where
+    giving up early means not knowing (RFC 5321, 4.5.3.2.6 asks for ten minutes). So a mail holds its thread
+    for the last two together at most. ``tls`` replaces the default context, which checks certificate and
+    host name. Not thread-safe but for :meth:`cut`.
 
     Errors: no session (unreachable, TLS, log-in) is ``fatal``, as is a refused sender: the row is not to
     blame. 4xx and a lost connection are ``transient``; 5xx to the recipient or the mail is neither.
@@ -42,247 +81,230 @@ class SmtpChannel:
         *,
         timeout_s: float = 30.0,
         final_timeout_s: float = 300.0,
+        mail_timeout_s: float = 600.0,
+        max_mails: int = 100,
+        max_age_s: float = 300.0,
+        idle_s: float = 30.0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url = url
-        self._timeout_s = timeout_s
+        self._timeout_s, self._mail_timeout_s = timeout_s, mail_timeout_s
         self._final_timeout_s = final_timeout_s
+        self._max_mails, self._max_age_s, self._idle_s = max_mails, max_age_s, idle_s
         self._tls = tls
-        self._smtp: smtplib.SMTP | None = None
-        self._used_at = 0.0
+        self._session: Session | None = None
+        self._opened_at = self._used_at = 0.0
+        self._mails = 0
+        self._is_between_mails = True
+        self._cut = threading.Event()
 
-    def send(self, envelope_from: str, recipient: str, message: bytes, message_id: str) -> str:  # noqa: ARG002
-        """Send one ASCII mail to one recipient; returns the server's reply, queue id and all."""
-        sender = check_sender(envelope_from)
-        to = check_address(recipient)
-        payload = _wire_format(message)
-        self._begin(sender, to, len(payload))
-        self._expect("recipient", f"RCPT TO:<{to}>", 250, 251, 252)
-        self._expect("mail", "DATA", 354)
-        return self._transmit(payload)
+    def send(self, mail: Mail, before_end: Callable[[], None]) -> str:
+        """Send one mail to one recipient; returns the server's reply, queue id and all.
+
+        The message is ASCII; for an address with other letters it may be UTF-8 (RFC 6532).
+        """
+        sender, to = check_sender(mail.envelope_from), check_address(mail.recipient)
+        if not mail.message.isascii() and (sender + to).isascii():
+            fault = "The mail is not plain ASCII; this is a fault of the program."
+            raise DeliveryError(fault, transient=False, stage="mail")
+        letter = _Letter(sender, to, make_lines(mail.message))
+        try:
+            session = self._begin(letter)
+            self._stream(session, double_dots(letter.lines))
+            before_end()
+            return self._finish(session)
+        finally:
+            if not self._is_between_mails:
+                # The server must not take what comes next for the rest of this mail, and never sees its end.
+                self._drop()
 
     def close(self) -> None:
-        """Say goodbye and close; errors of a connection that is gone are of no interest."""
-        if self._smtp is not None:
-            with contextlib.suppress(OSError):
-                self._smtp.quit()
-            self._drop()
+        """Say goodbye and close; sending again opens the connection anew."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.say_goodbye()
 
-    def _begin(self, sender: str, to: str, size: int) -> None:
+    def cut(self) -> None:
+        """Break the connection from any thread, for good: for who must leave now.
+
+        A mail under way fails at once, and says truthfully whether it may have arrived. No further mail
+        leaves.
+        """
+        self._cut.set()
+        session = self._session
+        if session is not None:
+            session.cut()
+
+    # --- one mail ---
+
+    def _begin(self, letter: _Letter) -> Session:
         """Open the mail on the kept connection if that still answers, else on a new one."""
-        if self._smtp is not None and time.monotonic() - self._used_at > _KEEP_S:
-            self.close()
-        if self._smtp is not None:
-            with contextlib.suppress(OSError):
-                reply = self._smtp.docmd(self._mail_command(self._smtp, sender, to, size))
-                if reply[0] != 421 and reply[0] != -1:
-                    self._judge("sender", reply, 250)
-                    return
-            self._drop()
-        self._smtp = self._connect()
-        self._expect("sender", self._mail_command(self._smtp, sender, to, size), 250)
+        session = self._rested()
+        # If the server ended the connection meanwhile, that is no fault of this mail.
+        if session is not None and self._open_mail(session, letter, is_kept=True):
+            return session
+        session = self._connect()
+        self._open_mail(session, letter, is_kept=False)
+        return session
 
-    def _mail_command(self, smtp: smtplib.SMTP, sender: str, to: str, size: int) -> str:
-        """The MAIL command; written here because smtplib's own reads addresses leniently."""
-        command = f"MAIL FROM:<{sender}>"
-        if smtp.has_extn("size"):
-            command += f" SIZE={size}"
-        if not (sender + to).isascii():
-            if not smtp.has_extn("smtputf8"):
-                raise DeliveryError(
-                    f"The mail server {self._url.host} takes only ASCII addresses; {to} has other letters.",
-                    transient=False,
-                )
-            smtp.command_encoding = "utf-8"
-            command += " SMTPUTF8"
-        return command
+    def _open_mail(self, session: Session, letter: _Letter, *, is_kept: bool) -> bool:
+        """MAIL, RCPT, DATA. Returns False where a kept connection turned out to be dead; raises all else."""
+        commands = letter.commands(session, self._url.host)
+        self._is_between_mails = False
+        self._mails += 1
+        replies: list[Reply] = []
+        try:
+            _converse(session, commands, replies)
+        except OSError as error:
+            if is_kept and not replies:
+                self._drop()
+                return False
+            raise self._lost(_STEPS[len(replies)][0], error) from error
+        if is_kept and replies[0].code in (421, -1):
+            self._drop()
+            return False
+        for (stage, codes), reply in zip(_STEPS, replies, strict=False):
+            if reply.code not in codes:
+                self._refuse(stage, reply, last=replies[-1])
+        if session.unread:
+            # More answers than questions: the next ones would be taken for answers to something else.
+            raise self._lost("mail", ConnectionError("the server's answers are out of step"))
+        return True
 
-    def _expect(self, stage: str, command: str, *codes: int) -> None:
-        assert self._smtp is not None  # noqa: S101
+    def _stream(self, session: Session, data: bytes) -> None:
         try:
-            reply = self._smtp.docmd(command)
+            session.write(data)
         except OSError as error:
-            self._drop()
-            raise self._lost(error) from error
-        self._judge(stage, reply, *codes)
+            raise self._lost("mail", error) from error
 
-    def _transmit(self, payload: bytes) -> str:
-        """Send the content; from here on the difference between "not sent" and "not known" matters."""
-        assert self._smtp is not None  # noqa: S101
-        assert self._smtp.sock is not None  # noqa: S101
+    def _finish(self, session: Session) -> str:
+        """The final dot; from here on the difference between "not sent" and "not known" matters."""
+        session.timeout_s = self._final_timeout_s
+        session.deadline = time.monotonic() + self._final_timeout_s
         try:
-            # In one call: had it failed, the final dot would not be out, so the mail is not complete.
-            self._smtp.send(payload)
+            # Had it failed, the dot would not be out, so the mail is not complete.
+            session.write(b".\r\n")
         except OSError as error:
-            self._drop()
-            raise self._lost(error) from error
+            raise self._lost("mail", error) from error
         try:
-            self._smtp.sock.settimeout(self._final_timeout_s)
-            code, text = self._smtp.getreply()
-            self._smtp.sock.settimeout(self._timeout_s)
+            reply = session.read()
         except OSError as error:
-            self._drop()
             raise self._unanswered() from error
-        if not 200 <= code < 300 and not 400 <= code < 600:
-            self._drop()
+        if not 200 <= reply.code < 300 and not 400 <= reply.code < 600:
             raise self._unanswered()
-        self._judge("mail", (code, text), *range(200, 300))
+        session.timeout_s = self._timeout_s
+        if reply.code >= 400:
+            self._refuse("mail", reply, last=reply)
+        self._is_between_mails = True
         self._used_at = time.monotonic()
-        return self._words(code, text)
+        return read_words(self._url, reply.code, reply.text)
 
-    def _judge(self, stage: str, reply: tuple[int, bytes], *codes: int) -> None:
-        """Raise what a reply means unless it is one of ``codes``; leaves the connection ready or closed."""
-        code, text = reply
-        if code in codes:
-            return
-        permanent = 500 <= code < 600
+    # --- what went wrong ---
+
+    def _refuse(self, stage: str, reply: Reply, *, last: Reply) -> NoReturn:
+        """Raise what a refusal means; leaves the connection ready for the next mail, or closed.
+
+        ``last`` is what the server said last. Where that is an invitation to send a mail that nobody is
+        to receive, or not to be understood, hanging up is what surely delivers nothing.
+        """
+        permanent = 500 <= reply.code < 600 and reply.code != _BAD_SEQUENCE
         # A refused sender is refused for every reader; only "too large" is about this mail.
-        fatal = code in _NOT_LOGGED_IN or (stage == "sender" and permanent and code != 552)
-        if code == 421 or not 400 <= code < 600:
-            self._drop()
-        else:
-            with contextlib.suppress(OSError):
-                assert self._smtp is not None  # noqa: S101
-                self._smtp.rset()
+        fatal = reply.code in _NOT_LOGGED_IN or (stage == "sender" and permanent and reply.code != _TOO_LARGE)
         verb = "refused" if permanent else "deferred"
-        raise DeliveryError(
-            f"The mail server {self._url.host} {verb} the {stage}: {self._words(code, text)}",
+        words = read_words(self._url, reply.code if reply.code > 0 else None, reply.text)
+        error = DeliveryError(
+            f"The mail server {self._url.host} {verb} the {stage}: {words}",
             transient=not permanent,
-            code=code,
+            code=reply.code if reply.code > 0 else None,
+            enhanced=reply.enhanced,
+            stage=stage,
             fatal=fatal,
         )
+        if not last.is_final:
+            self._is_between_mails = self._reset()
+        raise error
 
-    def _lost(self, error: Exception) -> DeliveryError:
+    def _reset(self) -> bool:
+        assert self._session is not None  # noqa: S101
+        self._used_at = time.monotonic()
+        try:
+            return self._session.ask(b"RSET\r\n").code == 250
+        except OSError:
+            return False
+
+    def _lost(self, stage: str, error: Exception) -> DeliveryError:
         return DeliveryError(
             f"The connection to {self._url.host} was lost before the mail was complete"
-            f" ({self._words(None, str(error))}).",
+            f" ({read_words(self._url, None, str(error))}).",
             transient=True,
+            stage=stage,
         )
 
     def _unanswered(self) -> DeliveryError:
         return DeliveryError(
             f"The mail was sent to {self._url.host} completely, but no answer came; it may have arrived.",
             transient=True,
+            stage="mail",
             uncertain=True,
         )
 
-    def _words(self, code: int | None, text: bytes | str) -> str:
-        """The server's words on one printable line, without anything that gives the password away."""
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
-        for secret in _secrets(self._url):
-            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
-        line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-        return (f"{code} {line}" if code is not None else line)[:400].strip()
+    # --- the connection ---
 
-    # --- the session ---
+    def _rested(self) -> Session | None:
+        """The kept connection, if it may serve another mail and, after a rest, still answers."""
+        session, now = self._session, time.monotonic()
+        if session is None:
+            return None
+        session.deadline = now + self._mail_timeout_s
+        if self._mails >= self._max_mails or now - self._opened_at >= self._max_age_s:
+            self.close()
+        elif session.unread or (now - self._used_at >= self._idle_s and not self._is_alive(session)):
+            self._drop()
+        return self._session
 
-    def _connect(self) -> smtplib.SMTP:
-        """A session that is encrypted and logged in as the URL demands, or a fatal error."""
-        url = self._url
-        smtp: smtplib.SMTP | None = None
+    def _is_alive(self, session: Session) -> bool:
         try:
-            smtp = self._dial()
-            smtp.ehlo_or_helo_if_needed()
-            if url.security == "starttls":
-                self._start_tls(smtp)
-            if url.user is not None and url.password is not None:
-                _log_in(smtp, url.user, url.password)
-        except DeliveryError:
-            _hang_up(smtp)
-            raise
-        except OSError as error:
-            _hang_up(smtp)
-            # ``from None``: smtplib's own errors quote the server, which may quote what we sent.
-            raise self._no_session(error) from None
-        self._used_at = time.monotonic()
-        return smtp
+            return session.ask(b"NOOP\r\n").code == 250
+        except OSError:
+            return False
 
-    def _dial(self) -> smtplib.SMTP:
-        host, port = self._url.host, self._url.port
-        if self._url.security == "tls":
-            return smtplib.SMTP_SSL(host, port, _own_name(), timeout=self._timeout_s, context=self._context())
-        return smtplib.SMTP(host, port, _own_name(), timeout=self._timeout_s)
-
-    def _start_tls(self, smtp: smtplib.SMTP) -> None:
-        if not smtp.has_extn("starttls"):
-            raise DeliveryError(
-                f"The mail server {self._url.host} does not offer STARTTLS; nothing was sent. Use smtps://, "
-                "or smtp+plain:// if you mean to send in the clear.",
-                transient=False,
-                fatal=True,
-            )
-        smtp.starttls(context=self._context())
-        smtp.ehlo()
+    def _connect(self) -> Session:
+        if self._cut.is_set():
+            raise DeliveryError("Sending was stopped.", transient=True, stage="session", fatal=True)
+        deadline = time.monotonic() + self._mail_timeout_s
+        session = open_session(self._url, self._context, timeout_s=self._timeout_s, deadline=deadline)
+        self._session = session
+        self._opened_at = self._used_at = time.monotonic()
+        self._mails = 0
+        if self._cut.is_set():
+            session.cut()
+        return session
 
     def _context(self) -> ssl.SSLContext:
-        return self._tls or ssl.create_default_context()
-
-    def _no_session(self, error: Exception) -> DeliveryError:
-        """What a failed connect, greeting, STARTTLS or log-in means: always fatal, often transient."""
-        host, code = f"{self._url.host}:{self._url.port}", None
-        if isinstance(error, smtplib.SMTPResponseException):
-            code = error.smtp_code
-            words = self._words(code, error.smtp_error)
-            what = "the log-in" if isinstance(error, smtplib.SMTPAuthenticationError) else "the connection"
-            message, transient = f"The mail server {host} refused {what}: {words}", not 500 <= code < 600
-        elif isinstance(error, smtplib.SMTPNotSupportedError):
-            message, transient = f"The mail server {host} offers no log-in that is known here.", False
-        elif isinstance(error, ssl.SSLCertVerificationError):
-            words = self._words(None, error.verify_message)
-            message, transient = f"The certificate of {host} is not trusted: {words}.", False
-        elif isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
-            message, transient = f"No encrypted connection to {host} came about ({error.reason}).", False
-        else:
-            words = self._words(None, getattr(error, "strerror", None) or str(error))
-            message, transient = f"The mail server {host} cannot be reached: {words}.", True
-        return DeliveryError(message, transient=transient, code=code, fatal=True)
+        if self._tls is None:
+            # Kept: loading all authorities takes longer than a hundred mails.
+            self._tls = ssl.create_default_context()
+        return self._tls
 
     def _drop(self) -> None:
-        _hang_up(self._smtp)
-        self._smtp = None
+        session, self._session = self._session, None
+        self._is_between_mails = True
+        if session is not None:
+            session.hang_up()
 
 
-def _hang_up(smtp: smtplib.SMTP | None) -> None:
-    if smtp is not None:
-        with contextlib.suppress(OSError):
-            smtp.close()
+def _converse(session: Session, commands: list[bytes], replies: list[Reply]) -> None:
+    """Say the commands, in one write where the server allows it, and collect the answers.
 
-
-def _wire_format(message: bytes) -> bytes:
-    """CRLF line ends (a bare CR or LF could smuggle a second mail), dots doubled, and the final dot."""
-    if not message.isascii():
-        raise DeliveryError("The mail is not plain ASCII; this is a fault of the program.", transient=False)
-    lines = re.sub(rb"\r\n?|\n", b"\r\n", message)
-    if not lines.endswith(b"\r\n"):
-        lines += b"\r\n"
-    return re.sub(rb"(?m)^\.", b"..", lines) + b".\r\n"
-
-
-def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
-    if user.isascii() and password.isascii():
-        smtp.login(user, password)
-        return
-    # smtplib encodes as ASCII only; RFC 4616 says UTF-8.
-    if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
-        raise smtplib.SMTPNotSupportedError
-    code, text = smtp.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))
-    if code not in (235, 503):
-        raise smtplib.SMTPAuthenticationError(code, text)
-
-
-def _secrets(url: SmtpUrl) -> tuple[str, ...]:
-    """The password, and the forms in which a server may quote it back."""
-    if not url.password:
-        return ()
-    return _base64(f"\0{url.user}\0{url.password}"), _base64(url.password), url.password
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _own_name() -> str:
-    """Our name for EHLO: the host's if it is a full one, else an address literal. Asks no name server."""
-    name = socket.gethostname()
-    return name if "." in name and re.fullmatch(r"[A-Za-z0-9.-]+", name) else "[127.0.0.1]"
+    Ends early where the next command or answer makes no sense any more. Raises ``OSError``.
+    """
+    is_pipelined = session.has_extn("pipelining")
+    if is_pipelined:
+        session.write(b"".join(commands))
+    for command, (_, codes) in zip(commands, _STEPS, strict=True):
+        if not is_pipelined:
+            session.write(command)
+        reply = session.read()
+        replies.append(reply)
+        if reply.code not in codes and (reply.is_final or not is_pipelined):
+            return

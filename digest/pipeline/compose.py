@@ -5,7 +5,7 @@ one transaction. Sends nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
@@ -16,50 +16,48 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from digest.message import make_message_id
-from digest.models import Delivery, Issue, Run, StoredRecommendation, Subscriber, Subscription
+from digest.models import Delivery, Issue, Subscriber, Subscription
+from digest.pipeline.catch_up import over_time, recommend_with_missed, span_days
 from digest.pipeline.coverage import load_checks, source_labels
+from digest.pipeline.draft import Draft, empty_facts
+from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
 from digest.ranking import Prepared, prepare, recommend
-from digest.schedule import SubscriptionRule, due_at, due_date, is_served
+from digest.schedule import is_served
+from digest.storage import days as day_rows
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
-from digest.text import truncate
 from digest.types import (
-    Cadence,
     DeliveryStatus,
     IssueStatus,
-    IssueView,
     PaperView,
     Profile,
-    Recommendation,
 )
-from digest.types import IssueItem as Item
 from digest.why import (
-    Explanation,
-    RunFacts,
     SourceCheck,
-    WhyFacts,
     empty_reason,
-    notice_text,
     summarise_coverage,
+    waited_sentence,
 )
 
-__all__ = ["ComposeRules", "Composer", "Draft", "rule_of"]
+__all__ = ["ComposeRules", "Composer", "Draft"]
 
 Pair = tuple[Subscriber, Subscription]
 Value = TypeVar("Value")
 BLOCK = 500
-SUBJECT_TITLE = 90
 MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True)
 class ComposeRules:
-    """The settings that composing goes by."""
+    """The settings that composing goes by.
+
+    ``sources`` names those that are configured; an issue waits for them ``hold_h`` at most.
+    """
 
     window_days: int = 7
     papers: int = 10
@@ -68,59 +66,8 @@ class ComposeRules:
     silent_days: int = 3
     issue_window_h: int = 20
     mail_domain: str = "localhost"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One issue before it is stored: what a reader would get, and why if it is nothing."""
-
-    subscriber: Subscriber
-    subscription: Subscription
-    profile: Profile
-    local_date: date
-    now: datetime
-    recommendations: Sequence[Recommendation]
-    views: Mapping[int, PaperView]
-    coverage: str
-    reason: Explanation | None = None
-
-    @property
-    def subject(self) -> str:
-        """The best paper's title, and how many more there are."""
-        if not self.recommendations:
-            return "Nothing new today"
-        title = truncate(self.views[self.recommendations[0].paper_id].title, SUBJECT_TITLE)
-        more = len(self.recommendations) - 1
-        return f"{title} · and {more} more" if more else title
-
-    @property
-    def notice(self) -> str | None:
-        """The two lines that are shown where there is nothing to show."""
-        return notice_text(self.reason.sentence, self.coverage) if self.reason else None
-
-    def view(self) -> IssueView:
-        """The draft as it would be shown."""
-        items = [
-            Item(
-                paper=self.views[one.paper_id],
-                section=one.section,
-                score=one.score,
-                interest=one.interest,
-                reasons=tuple(reason.text for reason in one.reasons),
-            )
-            for one in self.recommendations
-        ]
-        return IssueView(
-            issue_id=0,
-            local_date=self.local_date,
-            subject=self.subject,
-            items=tuple(items),
-            coverage=self.coverage,
-            notice=self.notice,
-            composed_at=self.now,
-            zone=self.subscription.zone,
-            interests=tuple(interest.name for interest in self.profile.interests),
-        )
+    hold_h: float = 2.0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,58 +84,122 @@ class Composer:
         *,
         only: str | None = None,
         early: bool = False,
+        hold: bool = True,
         progress: Callable[[str], None] = lambda _: None,
     ) -> dict[str, int]:
         """Compose and freeze every issue that is due (or that of the reader ``only``).
 
-        ``early``: the day asked for is due even before the reader's hour.
+        ``early``: the day asked for is due even before the reader's hour. ``hold``: an issue waits for a
+        source that is expected and not good yet; one of a day that was asked for does not.
 
-        Returns ``issues`` (composed now), ``empty`` (nothing to say; recorded with its reason) and
-        ``skipped`` (had one already, or not due).
+        Returns ``issues`` (composed now), ``empty`` (nothing to say; recorded with its reason), ``skipped``
+        (had one already, or not due) and, where there are any, ``held`` (waiting for a source).
         """
+        there, turns, held = self._turns(moment, only, early=early, hold=hold)
+        self._mark([turn for turn in turns if turn.day is None], moment)
+        counts = {"issues": 0, "empty": 0, "skipped": there - held} | ({"held": held} if held else {})
+        done = 0
+        for (day, now, days), group in sorted(self._groups(turns).items(), key=lambda one: one[0]):
+            prepared = self.prepare(day, now, days=days)
+            wide = self._wide(group, day, now, days, prepared)
+            for block in _blocks(group, BLOCK):
+                made = self._compose_block(block, day, now, prepared, wide, moment)
+                counts["issues"] += sum(bool(draft.recommendations) for draft in made)
+                counts["empty"] += sum(not draft.recommendations for draft in made)
+                counts["skipped"] = there - held - counts["issues"] - counts["empty"]
+                done += len(block)
+                progress(f"{done} readers")
+        return counts
+
+    def _turns(
+        self, moment: Moment, only: str | None, *, early: bool, hold: bool
+    ) -> tuple[int, list[Turn], int]:
+        """How many readers there are to serve, for whom there is something to do, and how many wait."""
+        rules, held = self.rules, 0
         with self.database.read() as session:
             pairs = [
                 pair
                 for pair in subscriber_rows.list_active(session)
                 if (only is None or pair[0].email == only) and _is_served(pair, moment)
             ]
-            due = self._due(session, pairs, moment, early=early)
-        counts = {"issues": 0, "empty": 0, "skipped": len(pairs)}
-        done = 0
-        for (day, now), group in sorted(due.items(), key=lambda one: one[0]):
-            prepared = self.prepare(day, now)
-            for block in _blocks(group, BLOCK):
-                with self.database.read() as session:
-                    drafts = self.draft(session, block, day, now, prepared)
-                with self.database.write() as session:
-                    for draft in self._still_due(session, drafts, moment):
-                        counts["issues" if self._freeze(session, draft, moment) else "empty"] += 1
-                counts["skipped"] = len(pairs) - counts["issues"] - counts["empty"]
-                done += len(block)
-                progress(f"{done} readers")
-        return counts
+            turns = take_turns(session, pairs, moment, window_h=rules.issue_window_h, early=early)
+            if hold and moment.day is None and rules.hold_h > 0:
+                turns, held = hold_back(
+                    session, turns, rules.sources, moment.now, rules.hold_h, rules.issue_window_h
+                )
+        return len(pairs), turns, held
 
-    def _due(
-        self, session: Session, pairs: Sequence[Pair], moment: Moment, *, early: bool
-    ) -> dict[tuple[date, datetime], list[Pair]]:
-        """Who is due, by local date and by what time it is for them."""
-        ids = [subscription.id for _, subscription in pairs if subscription.id is not None]
-        oldest = (moment.day or moment.now.date()) - timedelta(days=self.rules.issue_window_h // 24 + 3)
-        served = issue_rows.served_dates(session, ids, since=oldest)
-        due: dict[tuple[date, datetime], list[Pair]] = defaultdict(list)
-        for subscriber, subscription in pairs:
-            now = moment.now_in(subscription.zone)
-            rule = rule_of(subscription, now)
-            dates = served.get(subscription.id or 0, {})
-            if moment.day is None:
-                day = due_date(rule, now, dates, self.rules.issue_window_h)
-            else:
-                begins = due_at(rule, moment.day)
-                is_due = begins is not None and (early or begins <= now) and moment.day not in dates
-                day = moment.day if is_due else None
-            if day is not None:
-                due[day, now].append((subscriber, subscription))
-        return due
+    def composes_often(self, moment: Moment) -> bool:
+        """Whether compose ran lately enough that an issue which waits now is seen to in time.
+
+        Asked before a run that may hold issues back: where compose runs once a day, waiting is losing.
+        """
+        since = moment.now - timedelta(hours=self.rules.hold_h)
+        with self.database.read() as session:
+            return bool(run_rows.list_runs(session, "compose", first=since, last=moment.now))
+
+    def _groups(self, turns: Sequence[Turn]) -> dict[tuple[date, datetime, int], list[Turn]]:
+        """The issues to compose, by local date, by what time it is for them, and by days looked at."""
+        groups: dict[tuple[date, datetime, int], list[Turn]] = defaultdict(list)
+        for turn in turns:
+            if turn.day is not None:
+                days = window_of(turn.subscription, self.rules.window_days)
+                groups[turn.day, turn.now, days].append(turn)
+        return groups
+
+    def _mark(self, turns: Sequence[Turn], moment: Moment) -> None:
+        """Mark dates as skipped for readers who get no issue now."""
+        for block in _blocks(turns, BLOCK):
+            with self.database.write() as session:
+                ids = [turn.subscription.id for turn in block if turn.subscription.id is not None]
+                there = {pair[1].id for pair in subscriber_rows.list_active(session, ids)}
+                day_rows.add_skipped(
+                    session,
+                    [one for turn in block if turn.subscription.id in there for one in turn.skipped],
+                    moment.now,
+                )
+
+    def _compose_block(
+        self,
+        block: Sequence[Turn],
+        day: date,
+        now: datetime,
+        prepared: Prepared,
+        wide: Mapping[Absence, Prepared],
+        moment: Moment,
+    ) -> list[Draft]:
+        """Compose and store the issues of one block of readers, with the dates that were missed before."""
+        turns = {turn.subscription.id: turn for turn in block}
+        with self.database.read() as session:
+            drafts = self.draft(session, [turn.pair for turn in block], day, now, prepared, turns, wide)
+        with self.database.write() as session:
+            made = self._still_due(session, drafts, moment)
+            ids = [draft.subscription.id for draft in made if draft.subscription.id is not None]
+            day_rows.delete_skipped(session, ids, day)
+            issue_rows.add_issues(session, [self._freeze(session, draft, moment) for draft in made])
+            skipped = [one for number in ids for one in turns[number].skipped]
+            day_rows.add_skipped(session, skipped, max(now, moment.now))
+        return made
+
+    def _wide(
+        self,
+        turns: Sequence[Turn],
+        day: date,
+        now: datetime,
+        days: int,
+        prepared: Prepared,
+        *,
+        keep_model: bool = True,
+    ) -> dict[Absence, Prepared]:
+        """For each absence the papers to look back on; few spans serve all."""
+        by_days = {days: prepared}
+        wide: dict[Absence, Prepared] = {}
+        for absence in {turn.absence for turn in turns if turn.absence is not None}:
+            span = span_days(absence, day, days)
+            if span not in by_days:
+                by_days[span] = over_time(self.prepare(day, now, days=span, keep_model=keep_model))
+            wide[absence] = by_days[span]
+        return wide
 
     def _still_due(self, session: Session, drafts: Sequence[Draft], moment: Moment) -> list[Draft]:
         """Those whose reader is still there to be served, and who got no issue from elsewhere meanwhile."""
@@ -199,13 +210,18 @@ class Composer:
         return [
             draft
             for draft in drafts
-            if draft.subscription.id in there and draft.local_date not in served[draft.subscription.id or 0]
+            if draft.subscription.id in there
+            and served[draft.subscription.id or 0].get(draft.local_date) in (None, IssueStatus.SKIPPED.value)
         ]
 
-    def prepare(self, day: date, now: datetime, *, keep_model: bool = True) -> Prepared:
-        """Everything about the papers of that day's window that does not depend on a reader."""
+    def prepare(
+        self, day: date, now: datetime, *, days: int | None = None, keep_model: bool = True
+    ) -> Prepared:
+        """Everything about the papers of the last ``days`` (default: the usual window) up to that day
+        that does not depend on a reader.
+        """
         with self.database.read() as session:
-            first = day - timedelta(days=self.rules.window_days - 1)
+            first = day - timedelta(days=(days or self.rules.window_days) - 1)
             candidates = paper_rows.list_candidates(session, first_day=first, last_day=day)
             ids = [candidate.paper_id for candidate in candidates]
             labels = source_labels(session)
@@ -217,19 +233,28 @@ class Composer:
         return prepare(candidates, sightings, model, now)
 
     def draft(
-        self, session: Session, pairs: Sequence[Pair], day: date, now: datetime, prepared: Prepared
+        self,
+        session: Session,
+        pairs: Sequence[Pair],
+        day: date,
+        now: datetime,
+        prepared: Prepared,
+        turns: Mapping[int | None, Turn] | None = None,
+        wide: Mapping[Absence, Prepared] | None = None,
     ) -> list[Draft]:
-        """What each of these readers would get on that day."""
-        profiles = subscriber_rows.load_profiles(
-            session, pairs, max_papers=self.rules.papers, trend_weight=self.rules.trend_weight
-        )
-        ids = [profile.subscriber_id for profile in profiles]
-        judged = subscriber_rows.list_judged(session, ids)
-        sent = {who: had | judged.get(who, set()) for who, had in issue_rows.list_sent(session, ids).items()}
-        chosen = recommend(profiles, sent, prepared)
+        """What each of these readers would get on that day.
+
+        ``turns`` (by subscription) and ``wide`` say what they missed before; left out, it is looked up.
+        """
+        if turns is None or wide is None:
+            turns, wide = self._looked_up(session, pairs, day, now, prepared)
+        profiles = self._profiles(session, pairs)
+        sent = _known(session, [profile.subscriber_id for profile in profiles])
+        absences = [turns[row.id].absence if row.id in turns else None for _, row in pairs]
+        chosen = recommend_with_missed(profiles, absences, sent, prepared, wide)
         wanted = {one.paper_id for recommendations in chosen for one in recommendations}
         views = paper_rows.get_views(session, sorted(wanted), until=now)
-        checks = load_checks(session, day, now, self.rules.window_days)
+        checks = load_checks(session, day, now, window_of(pairs[0][1], self.rules.window_days))
         drafts = []
         for (subscriber, subscription), profile, recommendations in zip(pairs, profiles, chosen, strict=True):
             draft = Draft(
@@ -240,17 +265,42 @@ class Composer:
                 now=now,
                 recommendations=recommendations,
                 views=views,
-                coverage=summarise_coverage(checks, today=day, zone=subscription.zone),
+                coverage=self._coverage(checks, day, subscription, turns.get(subscription.id)),
             )
             if not recommendations:
                 last = run_rows.last_run(session, "refresh")
-                facts = _empty_facts(draft, prepared, sent.get(profile.subscriber_id, ()), checks, last)
+                facts = empty_facts(draft, prepared, sent[profile.subscriber_id], checks, last)
                 draft = replace(draft, reason=empty_reason(facts))
             drafts.append(draft)
         return drafts
 
-    def _freeze(self, session: Session, draft: Draft, moment: Moment) -> bool:
-        """Store one issue with all that belongs to it; say whether it has something to show."""
+    def _profiles(self, session: Session, pairs: Sequence[Pair]) -> list[Profile]:
+        rules = self.rules
+        return subscriber_rows.load_profiles(
+            session, pairs, max_papers=rules.papers, trend_weight=rules.trend_weight
+        )
+
+    def _looked_up(
+        self, session: Session, pairs: Sequence[Pair], day: date, now: datetime, prepared: Prepared
+    ) -> tuple[dict[int | None, Turn], dict[Absence, Prepared]]:
+        """The turns of these readers on that day, and the papers to look back on."""
+        asked = Moment(now, day=day, pinned=True)
+        turns = take_turns(session, pairs, asked, window_h=self.rules.issue_window_h, early=True)
+        days = window_of(pairs[0][1], self.rules.window_days)
+        wide = self._wide(turns, day, now, days, prepared, keep_model=False)
+        return {turn.subscription.id: turn for turn in turns}, wide
+
+    def _coverage(
+        self, checks: Sequence[SourceCheck], day: date, subscription: Subscription, turn: Turn | None
+    ) -> str:
+        """What was looked at, and what was waited for in vain."""
+        coverage = summarise_coverage(checks, today=day, zone=subscription.zone)
+        if turn is None or not turn.waited_for:
+            return coverage
+        return f"{coverage} {waited_sentence(turn.waited_for, self.rules.hold_h)}"
+
+    def _freeze(self, session: Session, draft: Draft, moment: Moment) -> issue_rows.NewIssue:
+        """One issue with all that belongs to it, ready to be stored."""
         assert draft.subscription.id is not None  # noqa: S101 - stored rows have ids
         status, notice = IssueStatus.COMPOSED, None
         if not draft.recommendations:
@@ -275,10 +325,7 @@ class Composer:
             expires_at=expires,
         )
         delivery = self._plan(draft) if status is not IssueStatus.EMPTY else None
-        issue_rows.add_issue(
-            session, issue, [_stored(n, one, draft) for n, one in _numbered(draft)], delivery
-        )
-        return bool(draft.recommendations)
+        return issue_rows.NewIssue(issue, draft.recommendations, draft.views, delivery)
 
     def _plan(self, draft: Draft) -> Delivery | None:
         subscriber, subscription = draft.subscriber, draft.subscription
@@ -287,7 +334,6 @@ class Composer:
         # Hashed: the Message-ID is seen by others, the feed's name is the reader's secret.
         key = f"{subscription.id} {draft.local_date} {subscriber.feed_token}".encode()
         return Delivery(
-            issue_id=0,  # set when the issue is stored
             channel=MAIL,
             recipient=subscriber.email,
             message_id=make_message_id(blake2b(key, digest_size=16).hexdigest(), self.rules.mail_domain),
@@ -317,65 +363,16 @@ class Composer:
         return [views[paper_id] for paper_id in ids]
 
 
+def _known(session: Session, subscriber_ids: Sequence[int]) -> dict[int, set[int]]:
+    """The papers each reader had, and those they said anything of."""
+    sent = issue_rows.list_sent(session, subscriber_ids)
+    judged = subscriber_rows.list_judged(session, subscriber_ids)
+    return {who: had | judged.get(who, set()) for who, had in sent.items()}
+
+
 def _is_served(pair: Pair, moment: Moment) -> bool:
     subscriber, subscription = pair
     return is_served(subscriber.status, subscriber.paused_until, moment.today_in(subscription.zone))
-
-
-def rule_of(subscription: Subscription, now: datetime) -> SubscriptionRule:
-    """A subscription's schedule. Under a moved clock a reader may seem to have come later than now."""
-    return SubscriptionRule(
-        cadence=Cadence(subscription.cadence),
-        weekday=subscription.weekday,
-        hour=subscription.hour,
-        zone=subscription.zone,
-        created_at=min(subscription.created_at, now),
-    )
-
-
-def _empty_facts(
-    draft: Draft,
-    prepared: Prepared,
-    sent: Collection[int],
-    checks: tuple[SourceCheck, ...],
-    refresh: Run | None,
-) -> WhyFacts:
-    """What is known about why there is nothing to say."""
-    ids = {candidate.paper_id for candidate in prepared.candidates}
-    already = len(ids.intersection(sent))
-    return WhyFacts(
-        local_date=draft.local_date,
-        zone=draft.subscription.zone,
-        now=draft.now,
-        email=draft.subscriber.email or "",
-        cadence=Cadence(draft.subscription.cadence),
-        last_refresh=RunFacts("refresh", refresh.started_at, refresh.ok) if refresh else None,
-        checks=checks,
-        n_candidates=len(ids),
-        n_already_sent=already,
-        n_below_threshold=len(ids) - already,
-    )
-
-
-def _numbered(draft: Draft) -> Iterator[tuple[int, Recommendation]]:
-    return iter(enumerate(draft.recommendations, start=1))
-
-
-def _stored(position: int, one: Recommendation, draft: Draft) -> StoredRecommendation:
-    return StoredRecommendation(
-        issue_id=0,  # set when the issue is stored
-        paper_id=one.paper_id,
-        position=position,
-        section=one.section,
-        score=one.score,
-        interest=one.interest,
-        interest_id=one.interest_id,
-        reasons=[
-            {"kind": reason.kind, "text": reason.text, "facts": dict(reason.facts)} for reason in one.reasons
-        ],
-        parts=dict(one.parts),
-        shown=issue_rows.shown_to_dict(draft.views[one.paper_id]),
-    )
 
 
 def _blocks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:

@@ -1,6 +1,7 @@
 """What was looked at for a digest: the stored checks as facts for the sentences about them."""
 
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta
 
 from sqlmodel import Session
 
@@ -11,7 +12,12 @@ from digest.storage import sources as source_rows
 from digest.types import Verdict
 from digest.why import SourceCheck
 
-__all__ = ["load_checks", "source_labels"]
+__all__ = ["awaited_sources", "load_checks", "source_labels"]
+
+# A source that was good within this time is expected to be good again; one dead for longer holds nobody.
+EXPECTED = timedelta(days=3)
+# A source not read for this long is not being read at all, so there is nothing to wait for.
+READ = timedelta(hours=24)
 
 # Kinds that are not fetched have no module of their own to name them.
 LABELS = {"saved": "Saved pages"}
@@ -45,6 +51,32 @@ def _fact(label: str, check: Check, first_failure: Check | None) -> SourceCheck:
         failing_since=first_failure.checked_at if first_failure and not verdict.is_good else None,
         error=check.error,
     )
+
+
+def awaited_sources(session: Session, names: Collection[str], now: datetime) -> tuple[str, ...]:
+    """The labels of those configured sources that are worth waiting for.
+
+    Each was good lately, and is being read, but its newest page was not good when it was last read.
+    """
+    today = now.astimezone(UTC).date()
+    # A page may be a day ahead of or behind UTC; of the older ones nothing new is expected.
+    rows = source_rows.list_checks(
+        session, first_day=today - timedelta(days=2), last_day=today + timedelta(days=1), until=now
+    )
+    newest = {
+        source.id: (source.name, Verdict(check.verdict))
+        for source, check in rows  # by source, then day
+        if source.name in names and check.checked_at > now - READ
+    }
+    waiting = []
+    for source_id, (name, verdict) in newest.items():
+        if source_id is None or verdict.is_good:
+            continue
+        good = source_rows.last_good_check(session, source_id, now)
+        if good is not None and good.checked_at > now - EXPECTED:
+            waiting.append(name)
+    labels = source_labels(session) if waiting else {}
+    return tuple(labels[name] for name in waiting)
 
 
 def source_labels(session: Session) -> dict[str, str]:

@@ -6,16 +6,17 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.models import Delivery, Issue, Run, Subscriber, Subscription
-from digest.pipeline.compose import MAIL, Composer, rule_of
-from digest.pipeline.coverage import load_checks
+from digest.pipeline.compose import MAIL, Composer
+from digest.pipeline.coverage import awaited_sources, load_checks
+from digest.pipeline.due import is_held, rule_of, window_of
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import get_subscriber
-from digest.schedule import due_at, is_on, next_due
+from digest.schedule import due_at, hold_ends, is_on, next_due
 from digest.storage import deliveries as delivery_rows
 from digest.storage import issues as issue_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus
+from digest.types import Cadence, DeliveryStatus, IssueStatus, Section, SubscriberStatus
 from digest.why import DeliveryFacts, IssueFacts, RunFacts, WhyFacts, explain
 
 __all__ = ["explain_day"]
@@ -42,12 +43,13 @@ def _facts(
     moment: Moment,
 ) -> WhyFacts:
     assert subscription.id is not None  # noqa: S101 - stored rows have ids
-    # A day is asked about from now, not from its own end: what is to come is not yet to be blamed.
-    now = moment.now
+    now = moment.now  # not the end of that day: what is to come is not yet to be blamed
     rule = rule_of(subscription, now)
     due = due_at(rule, day)
     window_h = composer.rules.issue_window_h
     issue = issue_rows.get_issue(session, subscription.id, day)
+    held_until = hold_ends(due, composer.rules.hold_h, window_h) if due and issue is None else None
+    is_waiting = due and held_until and is_held(session, due, held_until, now)
     return WhyFacts(
         local_date=day,
         zone=subscription.zone,
@@ -68,17 +70,21 @@ def _facts(
         last_refresh=_run(run_rows.last_run(session, "refresh")),
         last_compose=_run(run_rows.last_run(session, "compose")),
         last_deliver=_run(run_rows.last_run(session, "deliver")),
-        checks=load_checks(session, day, now, composer.rules.window_days),
+        checks=load_checks(session, day, now, window_of(subscription, composer.rules.window_days)),
+        held_for=awaited_sources(session, composer.rules.sources, now) if is_waiting else (),
+        held_until=held_until,
     )
 
 
 def _issue(session: Session, issue: Issue | None) -> IssueFacts | None:
     if issue is None or issue.id is None:
         return None
+    chosen = issue_rows.list_recommendations(session, issue.id)
     return IssueFacts(
         status=IssueStatus(issue.status),
         composed_at=issue.composed_at,
-        papers=len(issue_rows.list_recommendations(session, issue.id)),
+        papers=len(chosen),
+        away=sum(one.section == Section.AWAY for one in chosen),
         expires_at=issue.expires_at,
         reason=issue.reason,
     )

@@ -5,14 +5,16 @@ from typing import Any
 
 from digest.message import make_message_id
 from digest.models import Issue, Subscriber, Subscription
+from digest.pipeline.assemble import Addressee, Assembler
 from digest.pipeline.compose import Composer, Draft
 from digest.pipeline.deliver import Deliverer
+from digest.pipeline.due import window_of
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import get_subscriber
 from digest.render import render_html, render_text
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.types import IssueView, Section
+from digest.types import Cadence, IssueView, Section
 
 __all__ = ["preview_as"]
 
@@ -43,18 +45,22 @@ def preview_as(
     composed_at = stored.composed_at if stored else None
     if form == "json":
         return _as_json(view, ids, stored, reason), composed_at
-    context = deliverer.context(view, subscriber)
+    assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+    assembler = Assembler(deliverer.envelope)
+    reader = Addressee(subscriber.id, subscriber.token_version, Cadence(subscription.cadence))
+    context = assembler.context(view, reader)
     if form == "html":
         return render_html(view, context), composed_at
     if form == "text":
         return render_text(view, context), composed_at
     message_id = make_message_id(f"preview {subscription.id} {day}", composer.rules.mail_domain)
-    return deliverer.message(view, subscriber, subscriber.email or email, message_id), composed_at
+    return assembler.message(view, reader, subscriber.email or email, message_id), composed_at
 
 
 def _draft(composer: Composer, subscriber: Subscriber, subscription: Subscription, moment: Moment) -> Draft:
     day, now = moment.today_in(subscription.zone), moment.now_in(subscription.zone)
-    prepared = composer.prepare(day, now, keep_model=False)
+    days = window_of(subscription, composer.rules.window_days)
+    prepared = composer.prepare(day, now, days=days, keep_model=False)
     with composer.database.read() as session:
         return composer.draft(session, [(subscriber, subscription)], day, now, prepared)[0]
 

@@ -13,8 +13,10 @@ from sqlmodel import Session
 from digest.errors import UsageError
 from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
 from digest.schedule import check_zone
+from digest.storage import bounces as bounce_rows
 from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
+from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.text import clean_text
 from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
@@ -40,6 +42,13 @@ __all__ = [
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAX_WORDS = 200
+# Why an address is not written to, in words that a date may follow.
+SUPPRESSED = {
+    "bounced": "its mail bounced",
+    "complained": "its owner called the mail spam",
+    "unsubscribed": "its owner left",
+    "operator": "the operator suppressed it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,8 @@ def add_subscriber(
 ) -> Subscriber:
     """Store a new subscriber with one subscription.
 
-    Raises ``UsageError`` for a wrong address, a wrong schedule or an address that is there already.
+    Raises ``UsageError`` for a wrong address, a wrong schedule, an address that is there already, and one
+    that is not to be written to (unless it only names a private feed).
     """
     address = check_email(email)
     schedule = schedule.checked()
@@ -109,6 +119,8 @@ def add_subscriber(
             raise UsageError(
                 f"{address} is a subscriber already (digest subscriber show or change {address})"
             )
+        if not feed_only:
+            _check_suppression(session, address)
         status = SubscriberStatus.ACTIVE if active else SubscriberStatus.UNCONFIRMED
         subscriber = subscriber_rows.add_subscriber(session, email=address, status=status, now=now)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
@@ -173,11 +185,30 @@ def pause_subscriber(database: Database, email: str, *, until: date | None, now:
 
 
 def activate_subscriber(database: Database, email: str, *, now: datetime) -> Subscriber:
-    """Serve a subscriber who was unconfirmed or paused."""
+    """Serve a subscriber who was unconfirmed, paused, or suspended because their mail bounced.
+
+    The address counts as mended, and earlier bounces no more. Raises ``UsageError`` for an address that its
+    owner wants no mail at: that only ``digest suppression remove`` lifts.
+    """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        if subscriber.email is not None:
+            suppression_rows.delete_suppression(session, subscriber.email, reasons=("bounced",))
+            _check_suppression(session, subscriber.email)
+        bounce_rows.forgive_bounces(session, subscriber.id)
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
         return subscriber
+
+
+def _check_suppression(session: Session, address: str) -> None:
+    row = suppression_rows.get_suppression(session, address)
+    if row is not None:
+        reason = SUPPRESSED.get(row.reason, row.reason)
+        raise UsageError(
+            f"{address} is not written to: {reason} on {row.created_at:%Y-%m-%d} "
+            f"(if its owner wants mail again: digest suppression remove {address})"
+        )
 
 
 def remove_subscriber(database: Database, email: str, feeds_dir: Path) -> None:

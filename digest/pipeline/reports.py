@@ -6,11 +6,13 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.models import Delivery, Paper, Source
+from digest.models import Delivery, Issue, Letter, Paper, Source
+from digest.pipeline.claims import Verdict, judge
 from digest.pipeline.moment import Moment
+from digest.pipeline.readers import get_subscriber
 from digest.pipeline.refresh import ConfiguredSource
-from digest.schedule import is_served
 from digest.storage import deliveries as delivery_rows
+from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import search as search_rows
@@ -18,8 +20,10 @@ from digest.storage import sources as source_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.text import paper_url, pdf_url
+from digest.types import DeliveryStatus
 
 __all__ = [
+    "list_deliveries",
     "list_papers",
     "list_subscribers",
     "list_waiting",
@@ -97,20 +101,93 @@ def list_waiting(database: Database, moment: Moment) -> list[dict[str, Any]]:
     channel and the setting ``uncertain`` say.
     """
     with database.read() as session:
-        due = delivery_rows.list_due(session, moment.now)
+        waiting = delivery_rows.list_waiting(session, delivery_rows.list_due(session, moment.now))
+        due = [one.delivery_id for one in waiting if judge(one, moment) is Verdict.SEND]
+        rows = [
+            _mail(*row) | {"interrupted": False} for row in delivery_rows.list_deliveries(session, ids=due)
+        ]
         stuck = delivery_rows.list_stuck(session)
-    rows = [
-        _waiting(delivery) | {"local_date": issue.local_date.isoformat(), "subject": issue.subject}
-        for delivery, issue, subscriber in due
-        if is_served(subscriber.status, subscriber.paused_until, moment.today_in(issue.zone))
-        and moment.now_in(issue.zone) < issue.expires_at
+    rows.reverse()  # in the order they go
+    return rows + [
+        {"recipient": _masked(row.recipient), "attempts": row.attempts, "interrupted": True} for row in stuck
     ]
-    return rows + [_waiting(delivery) | {"interrupted": True} for delivery in stuck]
 
 
-def _waiting(delivery: Delivery) -> dict[str, Any]:
-    local, _, domain = delivery.recipient.rpartition("@")
-    return {"recipient": f"{local[:1]}***@{domain}", "attempts": delivery.attempts, "interrupted": False}
+def list_deliveries(
+    database: Database, *, email: str | None = None, local_date: date | None = None, limit: int = 1000
+) -> list[dict[str, Any]]:
+    """Who got what, and why not: deliveries, newest first, of one reader, of one date, or all.
+
+    Dates without an issue stand among them, as ``skipped`` with their reason, where a reader is asked for.
+    Raises ``UsageError`` for an unknown reader.
+    """
+    with database.read() as session:
+        subscriber = get_subscriber(session, email) if email is not None else None
+        reader_id = subscriber.id if subscriber is not None else None
+        found = delivery_rows.list_deliveries(
+            session, subscriber_id=reader_id, local_date=local_date, limit=limit
+        )
+        rows = [_delivery(*row) for row in found]
+        if reader_id is not None:
+            unsent = issue_rows.list_without_delivery(session, reader_id, local_date=local_date, limit=limit)
+            rows += [_undelivered(issue) for issue in unsent]
+    return sorted(rows, key=lambda row: row["local_date"] or row["planned_at"][:10], reverse=True)[:limit]
+
+
+def _mail(delivery: Delivery, issue: Issue | None, letter: Letter | None) -> dict[str, Any]:
+    return {
+        "recipient": _masked(delivery.recipient),
+        "attempts": delivery.attempts,
+        "local_date": issue.local_date.isoformat() if issue else None,
+        "subject": issue.subject if issue else letter.subject if letter else "",
+    }
+
+
+def _delivery(delivery: Delivery, issue: Issue | None, letter: Letter | None) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "kind": letter.kind if letter else "issue",
+        "local_date": issue.local_date.isoformat() if issue else None,
+        "recipient": delivery.recipient,
+        "subject": issue.subject if issue else letter.subject if letter else "",
+        "status": delivery.status,
+        "attempts": delivery.attempts,
+        "may_have_arrived": delivery.may_have_arrived,
+        "planned_at": _iso(delivery.planned_at),
+        "sending_at": _iso(delivery.sending_at),
+        "sent_at": _iso(delivery.sent_at),
+        "retry_at": _iso(delivery.retry_at),
+        "reply": delivery.reply,
+        "reason": delivery.reason,
+        "message_id": delivery.message_id,
+    }
+
+
+def _undelivered(issue: Issue) -> dict[str, Any]:
+    """A date on which nothing was to be sent, in the same form."""
+    reason = issue.reason or "the subscription is without mail"
+    return {
+        "id": None,
+        "recipient": None,
+        "sending_at": None,
+        "sent_at": None,
+        "retry_at": None,
+        "reply": None,
+        "message_id": None,
+        "kind": "issue",
+        "local_date": issue.local_date.isoformat(),
+        "subject": issue.subject,
+        "status": issue.status,
+        "attempts": 0,
+        "may_have_arrived": False,
+        "planned_at": issue.composed_at.isoformat(),
+        "reason": reason.partition(" ")[2] if issue.reason else reason,
+    }
+
+
+def _masked(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}***@{domain}"
 
 
 def source_report(database: Database, configured: list[ConfiguredSource]) -> list[dict[str, Any]]:
@@ -144,12 +221,15 @@ def status_report(database: Database, configured: list[ConfiguredSource]) -> dic
         readers: dict[str, int] = {}
         for row in subscriber_rows.list_subscribers(session):
             readers[row.status] = readers.get(row.status, 0) + 1
+        deliveries = delivery_rows.count_by_status(session)
         runs = {use_case: run_rows.last_run(session, use_case) for use_case in USE_CASES}
         return {
             "papers": paper_rows.count_papers(session),
             "subscribers": readers,
             "sources": sources,
-            "deliveries": delivery_rows.count_by_status(session),
+            "deliveries": deliveries,
+            "bounced": deliveries.get(DeliveryStatus.BOUNCED, 0),
+            "complained": deliveries.get(DeliveryStatus.COMPLAINED, 0),
             "runs": {
                 use_case: {"started_at": _iso(run.started_at), "ok": run.ok, "outcome": run.outcome}
                 if run

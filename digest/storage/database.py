@@ -9,6 +9,7 @@ nobody else writes between what it reads and what it stores.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ __all__ = ["Database"]
 WRITE_LOCK = 0x70617065
 CONNECT_TIMEOUT_S = 10
 
-# What each kind of transaction begins with. ``foreign_keys`` can only be changed outside of one, and has to
-# be off in migrations: rebuilding a table on SQLite drops it, which would delete what refers to it.
+# What each kind of transaction wants to be set, and how it begins. ``foreign_keys`` can only be changed
+# outside of one, and has to be off in migrations: rebuilding a table on SQLite drops it, which would delete
+# what refers to it.
 SQLITE_BEGIN = {
-    "read": ("PRAGMA query_only=ON", "PRAGMA foreign_keys=ON", "BEGIN"),
-    "write": ("PRAGMA query_only=OFF", "PRAGMA foreign_keys=ON", "BEGIN IMMEDIATE"),
-    "migrate": ("PRAGMA query_only=OFF", "PRAGMA foreign_keys=OFF", "BEGIN IMMEDIATE"),
+    "read": (("PRAGMA query_only=ON", "PRAGMA foreign_keys=ON"), "BEGIN"),
+    "write": (("PRAGMA query_only=OFF", "PRAGMA foreign_keys=ON"), "BEGIN IMMEDIATE"),
+    "migrate": (("PRAGMA query_only=OFF", "PRAGMA foreign_keys=OFF"), "BEGIN IMMEDIATE"),
 }
 
 
@@ -83,6 +85,27 @@ class Database:
         with self._border(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             session.connection()  # begins now, not at the first statement
             yield session
+
+    @contextmanager
+    def try_lock(self, name: str) -> Iterator[bool]:
+        """Hold the lock of that name among all who share a PostgreSQL database; ``False`` if others do.
+
+        It ends with the connection that holds it, and so with the process. On SQLite it is always free:
+        there a file in the data directory is the lock.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        key = int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big")
+        with self._border(), self._engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            query = "SELECT pg_try_advisory_lock(%s, %s)"
+            held = bool(connection.exec_driver_sql(query, (WRITE_LOCK, key - 2**31)).scalar())
+            try:
+                yield held
+            finally:
+                if held:
+                    connection.exec_driver_sql("SELECT pg_advisory_unlock(%s, %s)", (WRITE_LOCK, key - 2**31))
 
     def upgrade(self) -> bool:
         """Bring the schema up to date; ``True`` if anything was applied.
@@ -159,8 +182,17 @@ def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        for statement in SQLITE_BEGIN.get(connection.get_execution_options().get("mode", ""), ()):
-            connection.exec_driver_sql(statement)
+        mode = connection.get_execution_options().get("mode", "")
+        if mode not in SQLITE_BEGIN:
+            return
+        pragmas, begin = SQLITE_BEGIN[mode]
+        # Set once and not for each transaction: a sender begins thousands of the same kind.
+        if connection.info.get("mode") != mode:
+            connection.info.pop("mode", None)
+            for statement in pragmas:
+                connection.exec_driver_sql(statement)
+            connection.info["mode"] = mode
+        connection.exec_driver_sql(begin)
 
     return engine
 

@@ -1,8 +1,10 @@
 """Issues, frozen with their recommendations and planned delivery in one go."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
@@ -10,53 +12,109 @@ from sqlmodel import Session, col, select
 
 from digest.errors import StorageError
 from digest.models import Delivery, Issue, StoredRecommendation, Subscription
-from digest.storage.bulk import in_batches
-from digest.storage.shown import shown_from_dict, shown_to_dict
-from digest.types import IssueItem, IssueStatus, IssueView, Section
+from digest.storage.bulk import in_batches, table
+from digest.storage.shown import ShownPapers, add_shown
+from digest.types import IssueItem, IssueStatus, IssueView, PaperView, Recommendation, Section
 
 __all__ = [
-    "add_issue",
+    "NewIssue",
+    "add_issues",
     "get_issue",
     "list_issue_ids",
     "list_recommendations",
     "list_sent",
+    "list_without_delivery",
     "load_issue_views",
     "served_dates",
-    "shown_from_dict",
-    "shown_to_dict",
     "silent_days",
 ]
 
 VISIBLE = (IssueStatus.COMPOSED.value, IssueStatus.NOTICE.value)
 
 
-def add_issue(
-    s: Session,
-    issue: Issue,
-    recommendations: Sequence[StoredRecommendation],
-    delivery: Delivery | None,
-) -> Issue:
-    """Store an issue with all that belongs to it, whose ``issue_id`` is set here; wholly or not at all.
+@dataclass(frozen=True, slots=True)
+class NewIssue:
+    """One issue to be stored, with all that belongs to it; their ``issue_id`` is set on the way.
 
-    Raises ``StorageError`` where the subscription has an issue of that date, or a Message-ID is not new;
+    ``views`` has what is shown of each recommended paper, by paper id.
+    """
+
+    issue: Issue
+    recommendations: Sequence[Recommendation] = ()
+    views: Mapping[int, PaperView] = field(default_factory=dict)
+    delivery: Delivery | None = None
+
+
+def add_issues(s: Session, news: Sequence[NewIssue]) -> list[int]:
+    """Store issues with their recommendations and deliveries, all or none; returns their ids in order.
+
+    Raises ``StorageError`` where a subscription has an issue of that date, or a Message-ID is not new;
     the caller's transaction goes on as if nothing had been tried.
     """
+    if not news:
+        return []
     try:
         with s.begin_nested():
-            s.add(issue)
-            s.flush()
-            assert issue.id is not None  # noqa: S101 - a flushed row has its id
-            for row in (*recommendations, *([delivery] if delivery is not None else [])):
-                row.issue_id = issue.id
-                s.add(row)
-            s.flush()
+            return _add_issues(s, news)
     except IntegrityError as error:
         reason = str(error.orig).strip().splitlines()[0]
+        first = news[0].issue
         raise StorageError(
-            f"the issue of {issue.local_date} for subscription {issue.subscription_id} "
+            f"the issue of {first.local_date} for subscription {first.subscription_id} "
             f"cannot be stored: {reason}"
         ) from error
-    return issue
+
+
+def _add_issues(s: Session, news: Sequence[NewIssue]) -> list[int]:
+    # In bulk, not as objects: a day has an issue for every reader, and each has many papers.
+    shown = add_shown(
+        s,
+        {
+            new.views[one.paper_id].paper_id: new.views[one.paper_id]
+            for new in news
+            for one in new.recommendations
+        }.values(),
+    )
+    insert = table("issues").insert().returning(table("issues").c.id, sort_by_parameter_order=True)
+    ids = list(s.connection().execute(insert, [_columns(new.issue) for new in news]).scalars())
+    papers = [
+        _recommended(issue_id, position, one, shown[one.paper_id])
+        for issue_id, new in zip(ids, news, strict=True)
+        for position, one in enumerate(new.recommendations, start=1)
+    ]
+    if papers:
+        s.connection().execute(table("recommendations").insert(), papers)
+    mails = [
+        _columns(new.delivery) | {"issue_id": issue_id}
+        for issue_id, new in zip(ids, news, strict=True)
+        if new.delivery is not None
+    ]
+    if mails:
+        s.connection().execute(table("deliveries").insert(), mails)
+    return ids
+
+
+def _columns(row: Issue | Delivery) -> dict[str, Any]:
+    columns = table(str(row.__tablename__)).columns
+    return {column.name: getattr(row, column.name) for column in columns if column.name != "id"}
+
+
+def _recommended(issue_id: int, position: int, one: Recommendation, shown_id: int) -> dict[str, Any]:
+    reasons = [
+        {"kind": reason.kind, "text": reason.text, "facts": dict(reason.facts)} for reason in one.reasons
+    ]
+    return {
+        "issue_id": issue_id,
+        "paper_id": one.paper_id,
+        "position": position,
+        "section": one.section,
+        "score": one.score,
+        "interest": one.interest,
+        "interest_id": one.interest_id,
+        "reasons": reasons,
+        "parts": dict(one.parts),
+        "shown_id": shown_id,
+    }
 
 
 def served_dates(s: Session, subscription_ids: Iterable[int], *, since: date) -> dict[int, dict[date, str]]:
@@ -98,8 +156,15 @@ def get_issue(s: Session, subscription_id: int, local_date: date) -> Issue | Non
 
 
 def silent_days(s: Session, subscription_id: int, before: date) -> int:
-    """How many issues in a row, directly before that date, had nothing to say and were not sent."""
-    earlier = (Issue.subscription_id == subscription_id, col(Issue.local_date) < before)
+    """How many issues in a row, directly before that date, had nothing to say and were not sent.
+
+    Dates that were skipped neither count nor end the row.
+    """
+    earlier = (
+        Issue.subscription_id == subscription_id,
+        col(Issue.local_date) < before,
+        Issue.status != IssueStatus.SKIPPED.value,
+    )
     spoke = select(func.max(Issue.local_date)).where(*earlier, Issue.status != IssueStatus.EMPTY.value)
     last = s.exec(spoke).one()
     silent = select(func.count()).select_from(Issue).where(*earlier)
@@ -119,34 +184,59 @@ def list_issue_ids(s: Session, subscription_id: int, *, limit: int) -> list[int]
     return [issue_id for issue_id in s.exec(query) if issue_id is not None]
 
 
+def list_without_delivery(
+    s: Session, subscriber_id: int, *, local_date: date | None = None, limit: int = 1000
+) -> list[Issue]:
+    """A reader's issues for which no mail was planned, newest first: empty, skipped, or by feed only."""
+    query = (
+        select(Issue)
+        .join(Subscription, col(Subscription.id) == col(Issue.subscription_id))
+        .outerjoin(Delivery, col(Delivery.issue_id) == col(Issue.id))
+        .where(col(Subscription.subscriber_id) == subscriber_id, col(Delivery.id).is_(None))
+    )
+    if local_date is not None:
+        query = query.where(Issue.local_date == local_date)
+    return list(s.exec(query.order_by(col(Issue.local_date).desc()).limit(limit)))
+
+
 def list_recommendations(s: Session, issue_id: int) -> list[StoredRecommendation]:
     """An issue's recommendations in reading order."""
     query = select(StoredRecommendation).where(StoredRecommendation.issue_id == issue_id)
     return list(s.exec(query.order_by(col(StoredRecommendation.position))))
 
 
-def load_issue_views(s: Session, issue_ids: Iterable[int]) -> dict[int, IssueView]:
-    """The issues as they were composed, from what was frozen with them alone."""
+def load_issue_views(
+    s: Session, issue_ids: Iterable[int], shown: ShownPapers | None = None
+) -> dict[int, IssueView]:
+    """The issues as they were composed, from what was frozen with them alone.
+
+    ``shown`` keeps papers from one call to the next.
+    """
+    shown = ShownPapers() if shown is None else shown
     views: dict[int, IssueView] = {}
     for batch in in_batches(issue_ids):
+        # Columns, not rows as objects: a digest for everybody reads millions of them.
+        chosen = select(
+            StoredRecommendation.issue_id,
+            StoredRecommendation.section,
+            StoredRecommendation.score,
+            StoredRecommendation.interest,
+            StoredRecommendation.reasons,
+            StoredRecommendation.shown_id,
+        ).where(col(StoredRecommendation.issue_id).in_(batch))  # type: ignore[call-overload]
+        rows = s.exec(
+            chosen.order_by(col(StoredRecommendation.issue_id), col(StoredRecommendation.position))
+        ).all()
+        papers = shown.get(s, (row[5] for row in rows))
         items: dict[int, list[IssueItem]] = defaultdict(list)
-        chosen = select(StoredRecommendation).where(col(StoredRecommendation.issue_id).in_(batch))
-        for row in s.exec(chosen.order_by(col(StoredRecommendation.position))):
-            items[row.issue_id].append(_item(row))
+        for issue_id, section, score, interest, reasons, shown_id in rows:
+            texts = tuple(reason["text"] for reason in reasons)
+            item = IssueItem(papers[shown_id], Section(section), score, interest, texts, shown_id)
+            items[issue_id].append(item)
         for issue in s.exec(select(Issue).where(col(Issue.id).in_(batch))):
             assert issue.id is not None  # noqa: S101 - stored rows have ids
             views[issue.id] = _view(issue.id, issue, items[issue.id])
     return views
-
-
-def _item(row: StoredRecommendation) -> IssueItem:
-    return IssueItem(
-        paper=shown_from_dict(row.shown),
-        section=Section(row.section),
-        score=row.score,
-        interest=row.interest,
-        reasons=tuple(reason["text"] for reason in row.reasons),
-    )
 
 
 def _view(issue_id: int, issue: Issue, items: Sequence[IssueItem]) -> IssueView:

@@ -17,6 +17,7 @@ from digest.models import (
     Subscription,
 )
 from digest.storage.bulk import in_batches
+from digest.storage.deliveries import withdraw
 from digest.storage.profiles import load_profiles
 from digest.types import FeedbackKind, SubscriberStatus
 
@@ -90,8 +91,11 @@ def set_status(
 ) -> None:
     """Change where a subscriber stands; ``paused_until`` is the first day that is served again.
 
-    Becoming active for the first time is what confirms an address.
+    Becoming active for the first time is what confirms an address. Who is not active any more is not sent
+    even what is on its way, as long as that can be held back.
     """
+    if status != SubscriberStatus.ACTIVE and subscriber.id is not None:
+        withdraw(s, subscriber.id)
     stored = s.get(Subscriber, subscriber.id)
     # The caller's object may be from an earlier transaction; it tells the new status too.
     for row in (stored, subscriber):

@@ -14,17 +14,22 @@ from digest.why.facts import (
     SourceCheck,
     WhyFacts,
 )
+from digest.why.missed import MissedFacts, is_made_up, missed_reason, waited_sentence
 
 __all__ = [
     "Cause",
     "DeliveryFacts",
     "Explanation",
     "IssueFacts",
+    "MissedFacts",
     "RunFacts",
     "SourceCheck",
     "WhyFacts",
     "empty_reason",
     "explain",
+    "is_made_up",
+    "missed_reason",
     "notice_text",
     "summarise_coverage",
+    "waited_sentence",
 ]

@@ -28,6 +28,10 @@ def explain(facts: WhyFacts) -> Explanation:
         return _no_issue(facts)
     if facts.issue.status is IssueStatus.EMPTY:
         return Explanation.from_stored(facts.issue.reason) or empty_reason(facts)
+    if facts.issue.status is IssueStatus.SKIPPED:
+        return Explanation.from_stored(facts.issue.reason) or Explanation(
+            Cause.SKIPPED, f"There was no digest of {full_day(facts.local_date)}; why was not recorded."
+        )
     if facts.delivery is not None:
         return _delivered(facts, facts.issue, facts.delivery)
     if facts.issue.status is IssueStatus.EXPIRED:
@@ -163,6 +167,8 @@ def _delivered(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> E
             )
         case DeliveryStatus.SKIPPED:
             return _skipped(facts, issue, delivery)
+        case DeliveryStatus.BOUNCED | DeliveryStatus.COMPLAINED:
+            return _came_back(facts, delivery)
     if issue.status is IssueStatus.EXPIRED or (
         issue.expires_at is not None and facts.now >= issue.expires_at
     ):
@@ -200,6 +206,20 @@ def _sent(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Explan
         Cause.SENT,
         f"{_digest(facts)} went to {delivery.recipient}{at} with {_papers(issue)}{way}{hint}.",
     )
+
+
+def _came_back(facts: WhyFacts, delivery: DeliveryFacts) -> Explanation:
+    at = f" {_on(facts, delivery.sent_at)}" if delivery.sent_at else ""
+    went = f"{_digest(facts)} went to {delivery.recipient}{at}"
+    if delivery.status is DeliveryStatus.COMPLAINED:
+        return Explanation(
+            Cause.COMPLAINED,
+            f"{went}, and was reported there as unwanted; that ends the subscription at once.",
+        )
+    words = _words(delivery)
+    suspended = facts.status is SubscriberStatus.BOUNCED
+    after = "; no more is sent until the address works again" if suspended else ""
+    return Explanation(Cause.BOUNCED, f"{went}, but came back: {words}{after}.")
 
 
 def _skipped(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Explanation:
@@ -278,6 +298,12 @@ def _no_issue(facts: WhyFacts) -> Explanation:
 def _not_made(facts: WhyFacts, due_at: datetime) -> Explanation:
     """It was due, but there is no row: nothing ran, or what ran did not get to it."""
     closes = due_at + timedelta(hours=facts.window_h)
+    if facts.held_for and facts.held_until is not None and facts.now < facts.held_until:
+        return Explanation(
+            Cause.HELD,
+            f"{_digest(facts)} waits for {joined(facts.held_for)} until {_until(facts, facts.held_until)}, "
+            "and goes without after that.",
+        )
     was_due = f"{_digest(facts)} was due {_on(facts, due_at)} ({facts.zone})"
     if facts.composes:
         run = facts.composes[-1]
@@ -342,6 +368,10 @@ def _on(facts: WhyFacts, at: datetime | None) -> str:
     return when(_known(at), facts.zone, facts.local_date)
 
 
+def _until(facts: WhyFacts, at: datetime) -> str:
+    return _on(facts, at).removeprefix("at ").removeprefix("on ")
+
+
 def _next(facts: WhyFacts) -> str:
     if facts.next_due_at is None:
         return ""
@@ -349,7 +379,8 @@ def _next(facts: WhyFacts) -> str:
 
 
 def _papers(issue: IssueFacts) -> str:
-    return _count(issue.papers, "paper")
+    away = f", {issue.away} of them from days before that had no digest" if issue.away else ""
+    return f"{_count(issue.papers, 'paper')}{away}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -19,12 +19,17 @@ class Cause(StrEnum):
     UNCONFIRMED = "unconfirmed"
     PAUSED = "paused"
     BOUNCED = "bounced"
+    COMPLAINED = "complained"
     UNSUBSCRIBED = "unsubscribed"
     NO_SUCH_DATE = "no_such_date"
     NOT_ON_THIS_DAY = "not_on_this_day"
     NOT_DUE_YET = "not_due_yet"
     SCHEDULER_DID_NOT_RUN = "scheduler_did_not_run"
     NOT_COMPOSED = "not_composed"
+    HELD = "held"
+    TOO_LATE = "too_late"
+    NOT_ACTIVE = "not_active"
+    SCHEDULE_CHANGED = "schedule_changed"
     WAITING_TO_BE_SENT = "waiting_to_be_sent"
     DEFERRED = "deferred"
     REFUSED = "refused"
@@ -89,11 +94,15 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class IssueFacts:
-    """The stored issue of that date. ``reason`` is an :class:`Explanation` as stored."""
+    """The stored issue of that date. ``reason`` is an :class:`Explanation` as stored.
+
+    ``papers`` counts all its papers, ``away`` those of them from days before that had no digest.
+    """
 
     status: IssueStatus
     composed_at: datetime
     papers: int = 0
+    away: int = 0
     expires_at: datetime | None = None
     reason: str | None = None
 
@@ -120,6 +129,8 @@ class WhyFacts:
     issue can still be made. ``composes`` are the compose runs that began within that window, ``last_*``
     the latest run of all. ``checks`` are the source checks of the days the digest looks back on.
 
+    ``held_for`` names the sources that the issue waits for, until ``held_until`` at the latest.
+
     ``n_candidates`` counts the papers listed on those days, ``n_already_sent`` those of them this
     reader had before, ``n_below_threshold`` those of the rest that are too far from the interests.
     """
@@ -144,6 +155,8 @@ class WhyFacts:
     last_compose: RunFacts | None = None
     last_deliver: RunFacts | None = None
     checks: tuple[SourceCheck, ...] = ()
+    held_for: tuple[str, ...] = ()
+    held_until: datetime | None = None
     n_candidates: int = 0
     n_already_sent: int = 0
     n_below_threshold: int = 0

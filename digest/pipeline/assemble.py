@@ -1,0 +1,382 @@
+"""From an issue to the bytes that go over the wire, fast: what many readers share is made once.
+
+The templates are rendered with marks in the places of what is personal and cut there; what lies between is
+encoded once and kept. A mail then is a matter of joining. The slow way (``render_html``, ``render_text`` and
+``make_message``) gives the same mail, and is taken for the few that do not fit the fast one.
+"""
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import groupby
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+from digest.cards import Link, card_reasons
+from digest.message import (
+    Fragment,
+    Headers,
+    MessageParts,
+    encode_fragment,
+    make_message,
+    make_message_from_fragments,
+    needs_smtputf8,
+)
+from digest.models import Letter
+from digest.render import (
+    EXCERPTS,
+    MAX_HTML_BYTES,
+    FeedbackLinks,
+    MailContext,
+    issue_card,
+    mailto,
+    make_page,
+    render_heading,
+    render_html,
+    render_page,
+    render_row,
+    render_text,
+    text_card,
+    text_foot,
+    text_head,
+    text_heading,
+    text_why,
+)
+from digest.tokens import TAG_CHARS, make_tag, make_token, reader_reference, tag_address
+from digest.types import Cadence, IssueItem, IssueView, Section
+
+__all__ = ["Addressee", "Assembler", "Envelope"]
+
+MAX_LOCAL = 64  # octets of what stands before the @ (RFC 5321, 4.5.3.1.1)
+KEPT = 8192
+
+# What marks a place: letters that no escaping or quoting changes, and that nobody can know.
+_MARK = f"qz{secrets.token_hex(12)}"
+_PLACES = re.compile(f"{_MARK}([A-Z])")
+_INTEREST, _REASONS, _TOKEN, _ROWS, _SUBJECT, _PREVIEW, _WHY, _LINK = (_MARK + one for one in "IRTCSPWL")
+
+# Fragments, and between them the letters of places.
+Skeleton = tuple[Fragment | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What all mails of this installation have in common.
+
+    ``address_tags``: mail to ``local+anything@domain`` reaches ``local@domain``.
+    """
+
+    sender: str
+    list_name: str
+    unsubscribe_address: str
+    bounce_address: str
+    base_url: str | None
+    secret: bytes
+    address_tags: bool = True
+
+    @property
+    def domain(self) -> str:
+        """The sender's domain."""
+        return self.sender.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """The reader a mail is for: what their links are signed with, and how often they are served."""
+
+    subscriber_id: int
+    token_version: int
+    cadence: Cadence = Cadence.DAILY
+
+
+class _Body(NamedTuple):
+    plain: Fragment
+    html: Fragment
+
+
+class Assembler:
+    """Makes the mails of one installation. Keeps what it made, in bounds; not for several threads at once."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self._kept: OrderedDict[Hashable, Skeleton] = OrderedDict()
+        # Links as they are for everybody, with a mark in the place of the token: quoting takes its time.
+        ours = envelope.unsubscribe_address
+        self._change_links = {
+            one: mailto(ours, subject=f"{one.value} {_TOKEN}") for one in (Cadence.DAILY, Cadence.WEEKLY)
+        }
+        self._leave_link = mailto(ours, subject=f"unsubscribe {_TOKEN}")
+        self._tagged_leave_link: str | None = None
+        if envelope.address_tags and _tagged(ours, "t" * TAG_CHARS) is not None:
+            self._tagged_leave_link = mailto(tag_address(ours, _TOKEN), subject="unsubscribe")
+
+    def envelope_sender(self, message_id: str) -> str:
+        """The envelope sender of the mail with that Message-ID: signed, so a bounce tells whose it is."""
+        envelope = self.envelope
+        if not envelope.address_tags:
+            return envelope.bounce_address
+        tag = make_tag(envelope.secret, "b", bytes.fromhex(message_id[1:17]))
+        return _tagged(envelope.bounce_address, tag) or envelope.bounce_address
+
+    def message(self, view: IssueView, reader: Addressee, recipient: str, message_id: str) -> bytes:
+        """One issue as the bytes that go over the wire; the same on every attempt.
+
+        Raises ``DeliveryError`` (see ``make_message``).
+        """
+        ctx = self._links(reader)
+        body = self._body(view, ctx, self._token("feedback", reader))
+        if body is None:
+            return self.slow_message(view, reader, recipient, message_id)
+        return make_message_from_fragments(self._headers(view, ctx, recipient, message_id), *body)
+
+    def slow_message(self, view: IssueView, reader: Addressee, recipient: str, message_id: str) -> bytes:
+        """The same by the plain way: each mail rendered and encoded by itself."""
+        ctx = self.context(view, reader)
+        headers = self._headers(view, ctx, recipient, message_id)
+        return make_message(
+            MessageParts(**asdict(headers), text=render_text(view, ctx), html=render_html(view, ctx))
+        )
+
+    def letter(self, letter: Letter, recipient: str, message_id: str) -> bytes:
+        """A mail that is no issue. It belongs to no list, so there is nothing to leave."""
+        return make_message(
+            MessageParts(
+                message_id=message_id,
+                date=letter.created_at,
+                from_name=self.envelope.list_name,
+                from_address=self.envelope.sender,
+                to_address=recipient,
+                subject=letter.subject,
+                text=letter.text,
+                html=letter.html,
+                allow_utf8=needs_smtputf8(recipient),
+            )
+        )
+
+    def context(self, view: IssueView, reader: Addressee) -> MailContext:
+        """What a mail shows besides the issue: how to leave, how to say more or less of a paper.
+
+        Without a web of ours there is no link to us; everything then goes by mail.
+        """
+        token = self._token("feedback", reader)
+        ids = (item.paper.paper_id for item in view.items)
+        return replace(self._links(reader), feedback={one: self._feedback(one, token) for one in ids})
+
+    # --- links and headers ---
+
+    def _links(self, reader: Addressee) -> MailContext:
+        envelope, base = self.envelope, self.envelope.base_url
+        leave = self._token("unsubscribe", reader)
+        change = self._token("preferences", reader)
+        other = Cadence.DAILY if reader.cadence is Cadence.WEEKLY else Cadence.WEEKLY
+        return MailContext(
+            list_name=envelope.list_name,
+            base_url=base,
+            unsubscribe_url=f"{base}/u/{leave}" if base else None,
+            unsubscribe_mailto=self._leave_by_mail(reader, leave),
+            preferences_url=f"{base}/p/{change}" if base else None,
+            other_cadence=Link(
+                f"{other.value.capitalize()} instead",
+                self._change_links[other].replace(_TOKEN, change),
+            ),
+        )
+
+    def _leave_by_mail(self, reader: Addressee, token: str) -> str:
+        """Who to write to for leaving: with the tag in the address, whatever is written leaves."""
+        if self._tagged_leave_link is None:
+            return self._leave_link.replace(_TOKEN, token)
+        reference = reader_reference(reader.subscriber_id, reader.token_version)
+        return self._tagged_leave_link.replace(_TOKEN, make_tag(self.envelope.secret, "u", reference))
+
+    def _feedback(self, paper_id: int, token: str) -> FeedbackLinks:
+        address = self.envelope.unsubscribe_address
+        return FeedbackLinks(
+            more=mailto(address, subject=f"more {paper_id} {token}"),
+            less=mailto(address, subject=f"less {paper_id} {token}"),
+        )
+
+    def _token(self, purpose: str, reader: Addressee) -> str:
+        return make_token(self.envelope.secret, purpose, str(reader.subscriber_id), reader.token_version)
+
+    def _headers(self, view: IssueView, ctx: MailContext, recipient: str, message_id: str) -> Headers:
+        envelope = self.envelope
+        help_url = ctx.preferences_url or mailto(envelope.unsubscribe_address, subject="help")
+        return Headers(
+            message_id=message_id,
+            date=view.composed_at,
+            from_name=envelope.list_name,
+            from_address=envelope.sender,
+            to_address=recipient,
+            subject=view.subject,
+            list_name=envelope.list_name,
+            list_id=f"digest.{envelope.domain}",
+            unsubscribe_url=ctx.unsubscribe_url,
+            unsubscribe_mailto=ctx.unsubscribe_mailto,
+            help_url=help_url,
+            feedback_id=f"{view.local_date:%Y%m%d}:digest:issue:{_hash(envelope.domain)}",
+            allow_utf8=needs_smtputf8(recipient),
+        )
+
+    # --- bodies from fragments ---
+
+    def _body(self, view: IssueView, ctx: MailContext, token: str) -> _Body | None:
+        """Both parts, or ``None`` where they cannot be made from fragments."""
+        if any(item.shown_id is None for item in view.items):
+            return None
+        html = self._html(view, ctx, token)
+        if html is None:
+            return None
+        return _Body(_joined(self._text(view, ctx)), _joined(html))
+
+    def _html(self, view: IssueView, ctx: MailContext, token: str) -> list[Fragment] | None:
+        page = make_page(view, ctx)
+        values = {
+            "S": _escaped(page.subject),
+            "P": _escaped(page.preview),
+            "W": _escaped(page.why_you),
+            "T": encode_fragment(token),
+        }
+        links = [encode_fragment(str(escape(link.url))) for link in page.leave]
+        key = (page.list_name, page.date, page.coverage, page.notice, *(one.label for one in page.leave))
+        marked = replace(
+            page,
+            subject=_SUBJECT,
+            preview=_PREVIEW,
+            why_you=_WHY,
+            leave=tuple(Link(link.label, _LINK) for link in page.leave),
+        )
+        rows = [Markup(_ROWS)] if view.items else []  # noqa: S704 - a mark of ours
+        around = self._skeleton(("page", *key), lambda: render_page(marked, rows))
+        room = MAX_HTML_BYTES - sum(one.size for one in _filled(around, values, links))
+        for limit in EXCERPTS:
+            middle = list(self._rows(view, limit, values))
+            if sum(one.size for one in middle) <= room:
+                return list(_filled(around, values, links, middle))
+        return None
+
+    def _rows(self, view: IssueView, limit: int, values: Mapping[str, Fragment]) -> Iterator[Fragment]:
+        for section, items in _sections(view):
+            yield from _filled(self._heading(section), values)
+            for item in items:
+                interest, reasons = card_reasons(item.interest, item.reasons)
+                own = {"I": _escaped(interest), "R": _escaped(" · ".join(reasons))}
+                yield from _filled(self._row(view.zone, limit, item, item is items[-1]), {**values, **own})
+
+    def _heading(self, section: Section) -> Skeleton:
+        return self._skeleton(("heading", section), lambda: render_heading(section))
+
+    def _row(self, zone: str, limit: int, item: IssueItem, is_last: bool) -> Skeleton:
+        interest, reasons = card_reasons(item.interest, item.reasons)
+        key = ("row", item.shown_id, zone, limit, bool(interest), bool(reasons), is_last)
+
+        def make() -> str:
+            card = issue_card(item, zone, limit)
+            marked = replace(
+                card,
+                interest=_INTEREST if interest else "",
+                reasons=(_REASONS,) if reasons else (),
+            )
+            links = self._feedback(item.paper.paper_id, _TOKEN)
+            shown = MailContext("", "", feedback={item.paper.paper_id: links}).usable_feedback
+            return render_row(marked, shown.get(item.paper.paper_id), is_last=is_last)
+
+        return self._skeleton(key, make)
+
+    def _text(self, view: IssueView, ctx: MailContext) -> Iterator[Fragment]:
+        yield _encoded(text_head(view, ctx.list_name))
+        count = 0
+        for section, items in _sections(view):
+            yield _encoded(text_heading(section))
+            for item in items:
+                count += 1
+                before, after = self._card(view.zone, count, item)
+                yield before
+                yield _encoded(text_why(*card_reasons(item.interest, item.reasons)))
+                yield after
+        yield encode_fragment(text_foot(view, ctx))
+
+    def _card(self, zone: str, count: int, item: IssueItem) -> tuple[Fragment, Fragment]:
+        key = ("card", item.shown_id, zone, count)
+        found = self._keep(
+            key, lambda: tuple(map(encode_fragment, text_card(count, issue_card(item, zone, EXCERPTS[0]))))
+        )
+        before, after = found
+        assert isinstance(before, Fragment)  # noqa: S101 - made two lines above
+        assert isinstance(after, Fragment)  # noqa: S101
+        return before, after
+
+    def _skeleton(self, key: Hashable, make: Callable[[], str]) -> Skeleton:
+        return self._keep(key, lambda: _cut(make()))
+
+    def _keep(self, key: Hashable, make: Callable[[], Skeleton]) -> Skeleton:
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+def _joined(fragments: Iterable[Fragment]) -> Fragment:
+    wires, sizes = zip(*fragments, strict=True)
+    return Fragment(b"".join(wires), sum(sizes))
+
+
+def _sections(view: IssueView) -> Iterator[tuple[Section, list[IssueItem]]]:
+    for section, items in groupby(view.items, key=lambda item: item.section):
+        yield section, list(items)
+
+
+def _cut(text: str) -> Skeleton:
+    """Cut rendered text at its marks: what stands between them encoded, and each mark as its letter."""
+    pieces = _PLACES.split(text)
+    return tuple(
+        piece if place % 2 else encode_fragment(piece)
+        for place, piece in enumerate(pieces)
+        if place % 2 or piece
+    )
+
+
+def _filled(
+    skeleton: Skeleton,
+    values: Mapping[str, Fragment],
+    links: Sequence[Fragment] = (),
+    rows: Sequence[Fragment] = (),
+) -> Iterator[Fragment]:
+    """The skeleton with something in every place; links are taken in order."""
+    rest = iter(links)
+    for part in skeleton:
+        if isinstance(part, Fragment):
+            yield part
+        elif part == "L":
+            yield next(rest)
+        elif part == "C":
+            yield from rows
+        else:
+            yield values[part]
+
+
+@lru_cache(maxsize=KEPT)
+def _encoded(text: str) -> Fragment:
+    return encode_fragment(text)
+
+
+@lru_cache(maxsize=KEPT)
+def _escaped(text: str) -> Fragment:
+    return encode_fragment(str(escape(text)))
+
+
+def _tagged(address: str, tag: str) -> str | None:
+    """The address with the tag, or ``None`` where that is too long to be one."""
+    tagged = tag_address(address, tag)
+    return tagged if len(tagged.rpartition("@")[0]) <= MAX_LOCAL else None
+
+
+@lru_cache(maxsize=16)
+def _hash(text: str) -> str:
+    return blake2b(text.encode(), digest_size=4).hexdigest()

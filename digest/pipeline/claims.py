@@ -1,0 +1,131 @@
+"""Which of the mails that are due may be sent now, and taking those: the last look before sending."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from digest.errors import DeliveryError
+from digest.mailer import Mail
+from digest.pipeline.assemble import Addressee, Assembler
+from digest.pipeline.ledger import Ledger
+from digest.pipeline.moment import Moment
+from digest.pipeline.outcomes import Outcomes
+from digest.schedule import is_served
+from digest.storage import deliveries as delivery_rows
+from digest.storage import issues as issue_rows
+from digest.storage import letters as letter_rows
+from digest.storage.database import Database
+from digest.storage.deliveries import Decision, Waiting
+from digest.storage.shown import ShownPapers
+from digest.types import Cadence, DeliveryStatus, IssueView, SubscriberStatus
+
+__all__ = ["Claims", "Verdict", "judge"]
+
+
+class Verdict(Enum):
+    """What the last look says: send it, or let it wait as it is."""
+
+    SEND = "send"
+    WAIT = "wait"
+
+
+def judge(waiting: Waiting, moment: Moment) -> Verdict | Decision:
+    """Whether a mail may be sent now: how its reader, its address and its age stand (pure).
+
+    A reader who pauses keeps their mail waiting, until they are back or it is too old.
+    """
+    number = waiting.delivery_id
+    if moment.now_in(waiting.zone) >= waiting.expires_at:
+        reason = f"too old to send since {waiting.expires_at:%Y-%m-%d %H:%M} UTC"
+        # What may have arrived counts as received: sending its papers again might be sending them twice.
+        status = DeliveryStatus.UNCERTAIN if waiting.may_have_arrived else DeliveryStatus.SKIPPED
+        return Decision(number, status, reason=reason)
+    if waiting.suppressed is not None:
+        reason = f"the address is not written to: {waiting.suppressed} (digest suppression list)"
+        return Decision(number, DeliveryStatus.SKIPPED, reason=reason)
+    if waiting.reader_status is None:
+        return Verdict.SEND
+    if is_served(waiting.reader_status, waiting.paused_until, moment.today_in(waiting.zone)):
+        return Verdict.SEND
+    if waiting.reader_status == SubscriberStatus.PAUSED:
+        return Verdict.WAIT
+    return Decision(number, DeliveryStatus.SKIPPED, reason=f"the reader is {waiting.reader_status}")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Takes mails for the ledger's lease and makes them ready to be handed over."""
+
+    database: Database
+    assembler: Assembler
+    ledger: Ledger
+    outcomes: Outcomes
+    _shown: ShownPapers = field(default_factory=ShownPapers)
+
+    def take(self, delivery_ids: Sequence[int], moment: Moment) -> list[tuple[Waiting, Mail]]:
+        """Those of the mails that may be sent now, marked as being sent, committed, and assembled."""
+        with self.database.write() as session:
+            found = delivery_rows.list_waiting(session, delivery_ids)
+            verdicts = [
+                (waiting, self.outcomes.blocked(waiting) or judge(waiting, moment)) for waiting in found
+            ]
+            decided = [verdict for _, verdict in verdicts if isinstance(verdict, Decision)]
+            delivery_rows.decide(session, decided)
+            old = [
+                waiting.issue_id
+                for waiting, verdict in verdicts
+                if _is_lost(waiting, verdict, moment) and waiting.issue_id is not None
+            ]
+            delivery_rows.expire_issues(session, old)
+            taken = [waiting for waiting, verdict in verdicts if verdict is Verdict.SEND]
+            senders = {waiting.delivery_id: self._sender(waiting) for waiting in taken}
+            delivery_rows.claim(
+                session, list(senders.items()), lease=self.ledger.lease, now=self.outcomes.clock()
+            )
+        expired = sum(
+            _is_old(waiting, moment) for waiting, verdict in verdicts if isinstance(verdict, Decision)
+        )
+        self.outcomes.count("expired", expired)
+        return self._assemble(taken, senders)
+
+    def _sender(self, waiting: Waiting) -> str:
+        # The same on every attempt, whatever the settings have become.
+        return waiting.envelope_from or self.assembler.envelope_sender(waiting.message_id)
+
+    def _assemble(self, taken: Sequence[Waiting], senders: Mapping[int, str]) -> list[tuple[Waiting, Mail]]:
+        with self.database.read() as session:
+            issues = [waiting.issue_id for waiting in taken if waiting.issue_id is not None]
+            views = issue_rows.load_issue_views(session, issues, self._shown)
+            letters = letter_rows.get_letters(session, [one.letter_id for one in taken if one.letter_id])
+        mails = []
+        for waiting in taken:
+            try:
+                if waiting.letter_id is not None:
+                    letter = letters[waiting.letter_id]
+                    message = self.assembler.letter(letter, waiting.recipient, waiting.message_id)
+                else:
+                    message = self._issue(waiting, views)
+            except DeliveryError as error:
+                for decision in self.outcomes.failed(waiting, error):
+                    self.ledger.complete(decision)
+                continue
+            mail = Mail(senders[waiting.delivery_id], waiting.recipient, message, waiting.message_id)
+            mails.append((waiting, mail))
+        return mails
+
+    def _issue(self, waiting: Waiting, views: dict[int, IssueView]) -> bytes:
+        assert waiting.issue_id is not None  # noqa: S101 - it is an issue's or a letter's
+        assert waiting.subscriber_id is not None  # noqa: S101
+        cadence = Cadence(waiting.cadence or Cadence.DAILY)
+        reader = Addressee(waiting.subscriber_id, waiting.token_version or 0, cadence)
+        return self.assembler.message(views[waiting.issue_id], reader, waiting.recipient, waiting.message_id)
+
+
+def _is_old(waiting: Waiting, moment: Moment) -> bool:
+    return moment.now_in(waiting.zone) >= waiting.expires_at
+
+
+def _is_lost(waiting: Waiting, verdict: Verdict | Decision, moment: Moment) -> bool:
+    """Whether its papers were never received, so that they may be recommended again."""
+    is_skipped = isinstance(verdict, Decision) and verdict.status is DeliveryStatus.SKIPPED
+    return is_skipped and _is_old(waiting, moment)

@@ -1,0 +1,92 @@
+"""A draft: one issue before it is stored."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from digest.models import Run, Subscriber, Subscription
+from digest.ranking import Prepared
+from digest.text import truncate
+from digest.types import Cadence, IssueItem, IssueView, PaperView, Profile, Recommendation
+from digest.why import Explanation, RunFacts, SourceCheck, WhyFacts, notice_text
+
+__all__ = ["Draft", "empty_facts"]
+
+SUBJECT_TITLE = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One issue before it is stored: what a reader would get, and why if it is nothing."""
+
+    subscriber: Subscriber
+    subscription: Subscription
+    profile: Profile
+    local_date: date
+    now: datetime
+    recommendations: Sequence[Recommendation]
+    views: Mapping[int, PaperView]
+    coverage: str
+    reason: Explanation | None = None
+
+    @property
+    def subject(self) -> str:
+        """The best paper's title, and how many more there are."""
+        if not self.recommendations:
+            return "Nothing new today"
+        title = truncate(self.views[self.recommendations[0].paper_id].title, SUBJECT_TITLE)
+        more = len(self.recommendations) - 1
+        return f"{title} · and {more} more" if more else title
+
+    @property
+    def notice(self) -> str | None:
+        """The two lines that are shown where there is nothing to show."""
+        return notice_text(self.reason.sentence, self.coverage) if self.reason else None
+
+    def view(self) -> IssueView:
+        """The draft as it would be shown."""
+        items = [
+            IssueItem(
+                paper=self.views[one.paper_id],
+                section=one.section,
+                score=one.score,
+                interest=one.interest,
+                reasons=tuple(reason.text for reason in one.reasons),
+            )
+            for one in self.recommendations
+        ]
+        return IssueView(
+            issue_id=0,
+            local_date=self.local_date,
+            subject=self.subject,
+            items=tuple(items),
+            coverage=self.coverage,
+            notice=self.notice,
+            composed_at=self.now,
+            zone=self.subscription.zone,
+            interests=tuple(interest.name for interest in self.profile.interests),
+        )
+
+
+def empty_facts(
+    draft: Draft,
+    prepared: Prepared,
+    sent: Collection[int],
+    checks: tuple[SourceCheck, ...],
+    refresh: Run | None,
+) -> WhyFacts:
+    """What is known about why there is nothing to say."""
+    ids = {candidate.paper_id for candidate in prepared.candidates}
+    already = len(ids.intersection(sent))
+    return WhyFacts(
+        local_date=draft.local_date,
+        zone=draft.subscription.zone,
+        now=draft.now,
+        email=draft.subscriber.email or "",
+        cadence=Cadence(draft.subscription.cadence),
+        last_refresh=RunFacts("refresh", refresh.started_at, refresh.ok) if refresh else None,
+        checks=checks,
+        n_candidates=len(ids),
+        n_already_sent=already,
+        n_below_threshold=len(ids) - already,
+    )

@@ -1,0 +1,376 @@
+"""What the outbox promises: nothing lost, nothing doubled but what may have arrived, an end when asked."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlmodel import Session
+
+from digest.errors import DeliveryError, StorageError
+from digest.mailer import Mail
+from digest.models import Delivery, Suppression
+from digest.pipeline import crew as crew_room
+from digest.pipeline.assemble import Envelope
+from digest.pipeline.crew import Line
+from digest.pipeline.deliver import Deliverer
+from digest.pipeline.moment import Moment
+from digest.storage import deliveries, pace, subscribers
+from digest.storage.database import Database
+from tests.storage_rows import DAY, HOUR, NOW, add_issue, add_papers, add_reader, make_delivery, make_entry
+
+pytest_plugins = ("tests.storage_fixtures",)
+
+ENVELOPE = Envelope(
+    sender="digest@example.org",
+    list_name="Papers",
+    unsubscribe_address="digest@example.org",
+    bounce_address="digest@example.org",
+    base_url=None,
+    secret=b"an invented key of 32 bytes long",
+)
+Answer = Callable[[Mail], str]
+
+
+class Server:
+    """Takes what is sent over its channels, unless ``answer`` raises; its log is the judge."""
+
+    def __init__(
+        self, answer: Answer = lambda _: "250 Ok", after: Callable[[Mail], None] | None = None
+    ) -> None:
+        self.answer = answer
+        self.after = after
+        self.taken: list[Mail] = []
+        self.begun: list[str] = []
+        self.channels = 0
+        self.lock = threading.Lock()
+
+    def line(self, connections: int = 1, **given: object) -> Line:
+        return Line(lambda: Channel(self), connections=connections, **given)
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(mail.recipient for mail in self.taken)
+
+
+class Channel:
+    name = "fake"
+    idempotent = False
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        server.channels += 1
+
+    def send(self, mail: Mail, before_end: Callable[[], None]) -> str:
+        with self.server.lock:
+            self.server.begun.append(mail.recipient)
+        reply = self.server.answer(mail)
+        before_end()
+        with self.server.lock:
+            self.server.taken.append(mail)
+        if self.server.after is not None:
+            self.server.after(mail)
+        return reply
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def names(database: Database) -> list[str]:
+    """Forty readers, each with one issue of one paper that is to be sent."""
+    names = [f"reader{number:02d}@{('one', 'two')[number % 2]}.example" for number in range(40)]
+    with database.write() as s:
+        (paper,) = add_papers(s, [make_entry(1)])
+        for number, name in enumerate(names):
+            _, subscription = add_reader(s, name)
+            mail = make_delivery(f"<{number:032x}@example.org>", recipient=name)
+            add_issue(s, subscription, paper_ids=[paper], delivery=mail)
+    return names
+
+
+@pytest.fixture
+def deliverer(database: Database) -> Deliverer:
+    return Deliverer(database, ENVELOPE)
+
+
+def rows(database: Database) -> dict[str, Delivery]:
+    """The deliveries by recipient."""
+    with database.read() as s:
+        return {row.recipient: row for row, _, _ in deliveries.list_deliveries(s)}
+
+
+def statuses(database: Database) -> dict[str, int]:
+    with database.read() as s:
+        return deliveries.count_by_status(s)
+
+
+def at(hours: float = 0) -> Moment:
+    return Moment(NOW + hours * HOUR, pinned=True)
+
+
+def test_each_gets_one_over_many_connections(
+    database: Database, deliverer: Deliverer, names: list[str]
+) -> None:
+    """Nobody twice, nobody left out; a second run sends nothing."""
+    server = Server()
+    assert deliverer.deliver(server.line(4), at())["sent"] == 40
+    assert server.recipients == names
+    assert len({mail.message_id for mail in server.taken}) == 40
+    assert server.channels <= 4
+    assert deliverer.deliver(server.line(4), at())["sent"] == 0
+    assert statuses(database) == {"sent": 40}
+    assert {row.reply for row in rows(database).values()} == {"250 Ok"}
+
+
+def read_row(database: Database, recipient: str) -> tuple[str, str | None]:
+    """Status and data mark as another process sees them: what is committed."""
+    with sqlite3.connect(database.url.database) as connection:
+        query = "SELECT status, data_at FROM deliveries WHERE recipient = ?"
+        found = connection.execute(query, (recipient,)).fetchone()
+    connection.close()
+    return found
+
+
+@pytest.mark.usefixtures("names")
+def test_what_leaves_was_written_down_before(database: Database, deliverer: Deliverer) -> None:
+    """``sending`` before the first byte, the mark before the end; the mail before is ``sent`` by then."""
+    seen: list[tuple[tuple[str, str | None], tuple[str, str | None]]] = []
+    before: dict[str, tuple[str, str | None]] = {}
+    ended: list[str] = []
+
+    def begin(mail: Mail) -> str:
+        before[mail.recipient] = read_row(database, mail.recipient)
+        return "250 Ok"
+
+    def end(mail: Mail) -> None:
+        seen.append((before[mail.recipient], read_row(database, mail.recipient)))
+        ended.append(mail.recipient)
+        assert all(read_row(database, one)[0] == "sent" for one in ended[:-1])
+
+    deliverer.deliver(Server(begin, end).line(), at())
+    assert len(seen) == 40
+    for (status, mark), (later, later_mark) in seen:
+        assert (status, mark) == ("sending", None)
+        assert later == "sending"
+        assert later_mark is not None
+
+
+@pytest.mark.usefixtures("names")
+def test_where_nothing_can_be_written_nothing_ends(
+    database: Database, deliverer: Deliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first failed commit on no mail is completed; the next run sends what is left, once."""
+    server = Server()
+    whole = Database.write
+    commits = 0
+
+    @contextmanager
+    def failing(self: Database) -> Iterator[Session]:
+        nonlocal commits
+        commits += 1
+        if commits > 8:
+            raise StorageError("the disk is full")
+        with whole(self) as session:
+            yield session
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "write", failing)
+        with pytest.raises(StorageError, match="disk is full"):
+            deliverer.deliver(server.line(3), at())
+    at_the_end = len(server.taken)
+    assert at_the_end < 40
+    marked = [row for row in rows(database).values() if row.status == "sending" and row.data_at is not None]
+    assert len(marked) <= 3, "no more than there are connections"
+    deliverer.deliver(server.line(3), at())
+    extra = len(server.taken) - 40
+    assert 0 <= extra <= len(marked)
+    assert len({mail.recipient for mail in server.taken}) == 40
+
+
+@pytest.mark.usefixtures("names")
+def test_asked_to_stop_it_brings_to_an_end_what_it_began(database: Database, deliverer: Deliverer) -> None:
+    """The rest waits as if it had not been touched."""
+    server = Server()
+    counts = deliverer.deliver(server.line(2), at(), stop=lambda: len(server.taken) >= 5)
+    assert 5 <= counts["sent"] == len(server.taken) <= 7
+    assert counts["waiting"] == 40 - counts["sent"]
+    waiting = [row for row in rows(database).values() if row.status == "planned"]
+    assert len(waiting) == 40 - counts["sent"]
+    assert {(row.attempts, row.lease) for row in waiting} == {(0, None)}
+    deliverer.deliver(server.line(2), at())
+    assert len(server.taken) == 40
+
+
+@pytest.mark.usefixtures("names")
+def test_a_server_that_hangs_does_not_keep_it_from_stopping(
+    database: Database, deliverer: Deliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs is left as being sent; since its end had not left, the next run sends it, even on hold."""
+    monkeypatch.setattr(crew_room, "GRACE_S", 0.3)
+    hung, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Mail) -> str:
+        hung.set()
+        go_on.wait(20)
+        raise DeliveryError("it hung", transient=True)
+
+    deliverer.deliver(Server(hang).line(), at(), stop=hung.is_set)
+    assert statuses(database) == {"planned": 39, "sending": 1}
+    server = Server()
+    Deliverer(database, ENVELOPE, uncertain="hold").deliver(server.line(), at())
+    go_on.set()
+    assert len(server.taken) == 40
+
+
+def refuse(code: int, enhanced: str, domain: str, *, transient: bool) -> Answer:
+    def answer(mail: Mail) -> str:
+        if mail.recipient.endswith(domain):
+            raise DeliveryError(
+                f"{code} {enhanced} no", transient=transient, code=code, enhanced=enhanced, stage="recipient"
+            )
+        return "250 Ok"
+
+    return answer
+
+
+@pytest.mark.usefixtures("names")
+def test_refused_in_numbers_for_policy_stops_the_run(database: Database, deliverer: Deliverer) -> None:
+    """Then it is not the readers: none is refused, all are tried again, and the operator is told."""
+    server = Server(refuse(550, "5.7.1", ".example", transient=False))
+    with pytest.raises(DeliveryError, match="in a row were refused for reasons of policy") as told:
+        deliverer.deliver(server.line(), at())
+    assert told.value.fatal
+    assert len(server.begun) == 3
+    assert statuses(database) == {"deferred": 3, "planned": 37}
+    server.answer = lambda _: "250 Ok"
+    assert deliverer.deliver(server.line(), at(2))["sent"] == 40
+
+
+def test_one_refused_for_policy_is_one(database: Database, deliverer: Deliverer, names: list[str]) -> None:
+    """Between others that were taken it is that mail's own fate, and the reader stays a reader."""
+    server = Server(refuse(550, "5.7.1", names[7], transient=False))
+    counts = deliverer.deliver(server.line(), at())
+    assert (counts["sent"], counts["refused"]) == (39, 1)
+    with database.read() as s:
+        assert subscribers.get_subscriber(s, names[7]).status == "active"
+
+
+def test_a_domain_that_asks_for_it_is_gone_slowly_with(database: Database, deliverer: Deliverer) -> None:
+    """After one 4.7.x its other readers wait, without an attempt; other domains go on; later all goes."""
+    with database.write() as s:
+        (paper,) = add_papers(s, [make_entry(1)])
+        for number in range(12):
+            _, subscription = add_reader(s, name := f"r{number}@{('one', 'two')[number % 2]}.example")
+            mail = make_delivery(f"<{number:032x}@example.org>", recipient=name)
+            add_issue(s, subscription, paper_ids=[paper], delivery=mail)
+    server = Server(refuse(451, "4.7.28", "one.example", transient=True))
+    counts = deliverer.deliver(server.line(), at())
+    assert (counts["sent"], counts["deferred"], counts["waiting"]) == (6, 1, 5)
+    assert sum(one.endswith("one.example") for one in server.begun) == 1
+    left = [row for row in rows(database).values() if row.status == "deferred"]
+    assert sorted(row.attempts for row in left) == [0, 0, 0, 0, 0, 1]
+    assert len({row.retry_at for row in left}) == 1
+    # Still slow a minute later, whoever asks.
+    assert deliverer.deliver(server.line(), Moment(NOW + timedelta(minutes=1), pinned=True))["sent"] == 0
+    server.answer = lambda _: "250 Ok"
+    assert deliverer.deliver(server.line(), at(2))["sent"] == 6
+    with database.read() as s:
+        assert pace.list_paces(s) == {}
+
+
+def test_a_domain_that_puts_off_again_and_again_is_asked_less_often(
+    database: Database, deliverer: Deliverer, names: list[str]
+) -> None:
+    """Each time the wait grows, for the whole domain; another domain's mail goes at once."""
+    with database.write() as s:
+        s.connection().exec_driver_sql("UPDATE issues SET expires_at = '2030-01-01 00:00:00'")
+    server = Server(refuse(450, "4.2.0", "one.example", transient=True))
+    waits = []
+    moment = at()
+    for _ in range(4):
+        deliverer.deliver(server.line(), moment)
+        row = rows(database)[names[0]]
+        waits.append(row.retry_at - moment.now)
+        moment = Moment(row.retry_at, pinned=True)
+    assert waits == sorted(waits)
+    assert timedelta(minutes=5) <= waits[0] < timedelta(minutes=7)
+    assert timedelta(minutes=40) <= waits[3] < timedelta(minutes=51)
+    assert sum(name.endswith("two.example") for name in server.recipients) == 20
+
+
+def test_a_suppressed_address_gets_nothing(
+    database: Database, deliverer: Deliverer, names: list[str]
+) -> None:
+    """Asked again when the mail is claimed, whatever was planned."""
+    with database.write() as s:
+        s.add(Suppression(email_key=names[3], reason="complained", created_at=NOW))
+    server = Server()
+    deliverer.deliver(server.line(), at())
+    assert names[3] not in server.recipients
+    row = rows(database)[names[3]]
+    assert (row.status, row.attempts) == ("skipped", 0)
+    assert "complained" in row.reason
+
+
+def test_a_reader_who_leaves_meanwhile_is_held_back(
+    database: Database, deliverer: Deliverer, names: list[str]
+) -> None:
+    """Even when their mail was claimed already, as long as its end has not left."""
+
+    def leave(mail: Mail) -> None:
+        if len(server.taken) == 1:
+            with database.write() as s:
+                for name in (mail.recipient, names[1], names[30]):
+                    reader = subscribers.get_subscriber(s, name)
+                    subscribers.set_status(s, reader, "unsubscribed", now=NOW)
+
+    server = Server(after=leave)
+    counts = deliverer.deliver(server.line(), at())
+    assert server.recipients == sorted({*names} - {names[1], names[30]})
+    assert (counts["sent"], counts["withdrawn"]) == (38, 2)
+    deliverer.deliver(server.line(), at())
+    assert statuses(database) == {"sent": 38, "skipped": 2}
+
+
+@pytest.mark.usefixtures("names")
+def test_a_rate_holds_from_run_to_run(database: Database, deliverer: Deliverer) -> None:
+    """Five a day are five in any day; what is left waits."""
+    server = Server()
+    line = server.line(2, rate="5 per day")
+    assert deliverer.deliver(line, at()) | {"waiting": 0} == {
+        "sent": 5,
+        "deferred": 0,
+        "refused": 0,
+        "uncertain": 0,
+        "expired": 0,
+        "waiting": 0,
+    }
+    assert deliverer.deliver(line, at(1))["sent"] == 0
+    with database.write() as s:
+        # The issues last another day.
+        s.connection().exec_driver_sql("UPDATE issues SET expires_at = '2030-01-01 00:00:00'")
+    assert deliverer.deliver(line, Moment(NOW + DAY + HOUR, pinned=True))["sent"] == 5
+
+
+@pytest.mark.usefixtures("names")
+def test_two_runs_at_once_share_the_work(database: Database, deliverer: Deliverer) -> None:
+    """Should the lock fail, the lease holds: nobody gets two."""
+    server = Server()
+    started = [
+        threading.Thread(target=deliverer._send, args=(server.line(2), at(), due, lambda: False, print))
+        for due in [list_due(database)] * 2
+    ]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+    assert len(server.taken) == 40
+    assert len(set(server.recipients)) == 40
+
+
+def list_due(database: Database) -> list[int]:
+    with database.read() as s:
+        return list(deliveries.list_due(s, NOW))
