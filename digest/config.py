@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         default="auto", validate_default=True
     )
     sendmail_command: str = "/usr/sbin/sendmail"
-    smtp_connections: int = Field(default=2, ge=1, le=50)
+    smtp_connections: int = Field(default=4, ge=1, le=50)
     mails_per_connection: int = Field(default=100, ge=1, le=10_000)
     mail_rate: str | None = None
     connection_rate: str | None = None

@@ -35,6 +35,7 @@ __all__ = [
     "text_foot",
     "text_head",
     "text_heading",
+    "text_number",
     "text_why",
 ]
 
@@ -195,8 +196,8 @@ def render_text(issue: IssueView, ctx: MailContext) -> str:
         for item in items:
             count += 1
             card = issue_card(item, issue.zone, EXCERPTS[0])
-            before, after = text_card(count, card)
-            texts += [before, text_why(card.interest, card.reasons), after]
+            before, after = text_card(card)
+            texts += [text_number(count), before, text_why(card.interest, card.reasons), after]
     return "".join([*texts, text_foot(issue, ctx)])
 
 
@@ -213,10 +214,15 @@ def text_heading(section: Section) -> str:
     return _ended(["", "", section.value.upper(), "-" * len(section.value)])
 
 
-def text_card(count: int, card: Card) -> tuple[str, str]:
-    """The ``count``-th paper: what stands before and what after the line that says why it is there."""
+def text_number(count: int) -> str:
+    """What stands before the ``count``-th paper, as wide as the indent."""
+    return f"\n{count:>2}. "
+
+
+def text_card(card: Card) -> tuple[str, str]:
+    """A paper behind its number: what stands before and what after the line that says why it is there."""
     first, *rest = wrap(card.title, indent=INDENT)
-    before = ["", f"{count:>2}. {first[len(INDENT) :]}", *rest]
+    before = [first[len(INDENT) :], *rest]
     before += wrap(card.byline, indent=INDENT)
     after = [line for paragraph in card_matter(card) for line in wrap(paragraph, indent=INDENT)]
     for link in card.links:

@@ -160,7 +160,8 @@ def missed_dates(
     Dates before the subscription was made are not among them, nor those more than ``MARKED_DAYS`` ago.
     """
     today = local_date(now, rule.zone)
-    start = max(local_date(rule.created_at, rule.zone), today - MARKED_DAYS * _DAY)
+    earliest = max(today.toordinal() - MARKED_DAYS, date(_FIRST_YEAR, 1, 1).toordinal())
+    start = max(local_date(rule.created_at, rule.zone), date.fromordinal(earliest))
     if last is not None:
         start = max(start, last + _DAY)
     window = timedelta(hours=window_h)

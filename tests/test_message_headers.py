@@ -112,6 +112,10 @@ class TestEverySubject:
     def test_it_is_read_back_and_changes_no_other_header(self, name: str) -> None:
         self.hold(SUBJECTS[name])
 
+    def test_no_line_of_a_body_looks_like_the_end_of_the_mail(self) -> None:
+        for text in ("." * 80, ". . . " * 40, "From me " * 40, "x" * 75 + "." * 9):
+            check(made(shown=titled(text)))
+
     def test_naughty_strings_too(self, shared: Path) -> None:
         for text in json.loads((shared / "corpora/blns.json").read_text()):
             self.hold(text)
@@ -192,7 +196,8 @@ class TestTheRest:
         assert len(fields) == 4
         assert "20310317" in fields
         assert 5 <= len(fields[-1]) <= 15
-        other = Assembler(BY_WEB).message(issue(), Addressee(1, 0), "bo@example.net", MESSAGE_ID)
+        another = make_message_id("subscription 4 on 2031-03-17", "example.org")
+        other = Assembler(BY_WEB).message(issue(), Addressee(1, 0), "bo@example.net", another)
         assert header(other, "Feedback-ID") == header(made(), "Feedback-ID")
 
     @pytest.mark.parametrize("envelope", [BY_MAIL, BY_WEB], ids=["mail", "web"])

@@ -189,8 +189,9 @@ class TestWrap:
         assert {_columns(letter) for letter in narrow} == {1}
 
     @given(
-        st.text(HOSTILE | st.sampled_from("ab é “”·\u0378"), max_size=300),
-        st.integers(1, 40),
+        st.lists(st.text("abé“·", max_size=9), min_size=10, max_size=60).map(" ".join)
+        | st.text(HOSTILE | st.sampled_from("ab \u0378"), max_size=300),
+        st.integers(8, 30),
         st.sampled_from(["", "    "]),
     )
     def test_the_quick_way_gives_the_same_lines(self, text: str, width: int, indent: str) -> None:
@@ -199,9 +200,13 @@ class TestWrap:
             patch.setattr(templating, "_narrow_lines", lambda *_: None)
             assert wrap.__wrapped__(text, width, indent) == quick
 
-    @given(st.text(HOSTILE | st.sampled_from("a  b"), max_size=60))
+    @given(st.text("ab  é", max_size=60) | st.text(HOSTILE, max_size=60))
     def test_clean_text_is_one_line_as_it_is(self, text: str) -> None:
         assert one_line(text) == " ".join(legal(text.replace("\x85", " ")).split())
+
+    def test_a_word_that_would_end_one_column_too_far_goes_on_the_next_line(self) -> None:
+        assert wrap("aaa bbb c ddd", 8) == ("aaa bbb", "c ddd")
+        assert wrap("aaa bbb c ddd", 9) == ("aaa bbb c", "ddd")
 
     def test_words_stay_whole(self) -> None:
         assert wrap("aaa bbb ccc", 7) == ("aaa bbb", "ccc")

@@ -45,6 +45,7 @@ from digest.render import (
     text_foot,
     text_head,
     text_heading,
+    text_number,
     text_why,
 )
 from digest.tokens import TAG_CHARS, make_tag, make_token, reader_reference, tag_address
@@ -260,26 +261,29 @@ class Assembler:
         return None
 
     def _rows(self, view: IssueView, limit: int, values: Mapping[str, Fragment]) -> Iterator[Fragment]:
+        own = dict(values)
         for section, items in _sections(view):
-            yield from _filled(self._heading(section), values)
+            yield from _filled(self._heading(section), own)
             for item in items:
                 interest, reasons = card_reasons(item.interest, item.reasons)
-                own = {"I": _escaped(interest), "R": _escaped(" · ".join(reasons))}
-                yield from _filled(self._row(view.zone, limit, item, item is items[-1]), {**values, **own})
+                own["I"], own["R"] = _escaped(interest), _escaped(" · ".join(reasons))
+                shows = bool(interest), bool(reasons), item is items[-1]
+                yield from _filled(self._row(view.zone, limit, item, *shows), own)
 
     def _heading(self, section: Section) -> Skeleton:
         return self._skeleton(("heading", section), lambda: render_heading(section))
 
-    def _row(self, zone: str, limit: int, item: IssueItem, is_last: bool) -> Skeleton:
-        interest, reasons = card_reasons(item.interest, item.reasons)
-        key = ("row", item.shown_id, zone, limit, bool(interest), bool(reasons), is_last)
+    def _row(
+        self, zone: str, limit: int, item: IssueItem, has_interest: bool, has_reasons: bool, is_last: bool
+    ) -> Skeleton:
+        key = ("row", item.shown_id, zone, limit, has_interest, has_reasons, is_last)
 
         def make() -> str:
             card = issue_card(item, zone, limit)
             marked = replace(
                 card,
-                interest=_INTEREST if interest else "",
-                reasons=(_REASONS,) if reasons else (),
+                interest=_INTEREST if has_interest else "",
+                reasons=(_REASONS,) if has_reasons else (),
             )
             links = self._feedback(item.paper.paper_id, _TOKEN)
             shown = MailContext("", "", feedback={item.paper.paper_id: links}).usable_feedback
@@ -294,16 +298,17 @@ class Assembler:
             yield _encoded(text_heading(section))
             for item in items:
                 count += 1
-                before, after = self._card(view.zone, count, item)
+                before, after = self._card(view.zone, item)
+                yield _encoded(text_number(count))
                 yield before
                 yield _encoded(text_why(*card_reasons(item.interest, item.reasons)))
                 yield after
         yield encode_fragment(text_foot(view, ctx))
 
-    def _card(self, zone: str, count: int, item: IssueItem) -> tuple[Fragment, Fragment]:
-        key = ("card", item.shown_id, zone, count)
+    def _card(self, zone: str, item: IssueItem) -> tuple[Fragment, Fragment]:
+        key = ("card", item.shown_id, zone)
         found = self._keep(
-            key, lambda: tuple(map(encode_fragment, text_card(count, issue_card(item, zone, EXCERPTS[0]))))
+            key, lambda: tuple(map(encode_fragment, text_card(issue_card(item, zone, EXCERPTS[0]))))
         )
         before, after = found
         assert isinstance(before, Fragment)  # noqa: S101 - made two lines above
@@ -319,6 +324,8 @@ class Assembler:
             found = self._kept[key] = make()
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
         return found
 
 

@@ -1,6 +1,6 @@
 """Which of the mails that are due may be sent now, and taking those: the last look before sending."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -62,8 +62,11 @@ class Claims:
     outcomes: Outcomes
     _shown: ShownPapers = field(default_factory=ShownPapers)
 
-    def take(self, delivery_ids: Sequence[int], moment: Moment) -> list[tuple[Waiting, Mail]]:
-        """Those of the mails that may be sent now, marked as being sent, committed, and assembled."""
+    def take(self, delivery_ids: Sequence[int], moment: Moment) -> Iterator[tuple[Waiting, Mail]]:
+        """Those of the mails that may be sent now, marked as being sent, and committed.
+
+        All are marked before the first is given, and each is assembled when it is asked for.
+        """
         with self.database.write() as session:
             found = delivery_rows.list_waiting(session, delivery_ids)
             verdicts = [
@@ -86,18 +89,19 @@ class Claims:
             _is_old(waiting, moment) for waiting, verdict in verdicts if isinstance(verdict, Decision)
         )
         self.outcomes.count("expired", expired)
-        return self._assemble(taken, senders)
+        yield from self._assemble(taken, senders)
 
     def _sender(self, waiting: Waiting) -> str:
         # The same on every attempt, whatever the settings have become.
         return waiting.envelope_from or self.assembler.envelope_sender(waiting.message_id)
 
-    def _assemble(self, taken: Sequence[Waiting], senders: Mapping[int, str]) -> list[tuple[Waiting, Mail]]:
+    def _assemble(
+        self, taken: Sequence[Waiting], senders: Mapping[int, str]
+    ) -> Iterator[tuple[Waiting, Mail]]:
         with self.database.read() as session:
             issues = [waiting.issue_id for waiting in taken if waiting.issue_id is not None]
             views = issue_rows.load_issue_views(session, issues, self._shown)
             letters = letter_rows.get_letters(session, [one.letter_id for one in taken if one.letter_id])
-        mails = []
         for waiting in taken:
             try:
                 if waiting.letter_id is not None:
@@ -110,8 +114,7 @@ class Claims:
                     self.ledger.complete(decision)
                 continue
             mail = Mail(senders[waiting.delivery_id], waiting.recipient, message, waiting.message_id)
-            mails.append((waiting, mail))
-        return mails
+            yield waiting, mail
 
     def _issue(self, waiting: Waiting, views: dict[int, IssueView]) -> bytes:
         assert waiting.issue_id is not None  # noqa: S101 - it is an issue's or a letter's

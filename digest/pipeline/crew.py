@@ -23,6 +23,10 @@ __all__ = ["Crew", "Line"]
 # Waiting longer for a rate limit is not waited for: what is left stays due for the next run.
 MAX_WAIT_S = 60.0
 LOOK_S = 0.25
+# What servers say at the door to who has too many connections open already.
+TOO_MANY = 421
+# So many mails may wait for each connection: enough for none to stand idle while others are claimed.
+AHEAD = 4
 # How long what is being sent may take to end once the end was asked for; then its line is cut.
 GRACE_S = 5.0
 CUT_S = 1.0
@@ -76,8 +80,9 @@ class Crew:
         self._ledger = ledger
         self._outcomes = outcomes
         self._stop = stop
-        self._queue: queue.Queue[tuple[Waiting, Mail] | None] = queue.Queue(maxsize=2 * line.connections)
+        self._queue: queue.Queue[tuple[Waiting, Mail] | None] = queue.Queue(maxsize=AHEAD * line.connections)
         self._turn = threading.Lock()
+        self._left = line.connections
         self._limited = False
         self._channels: list[Channel] = []
         self.error: BaseException | None = None
@@ -151,7 +156,8 @@ class Crew:
                 if channel is None:
                     channel = self._line.open_channel()
                     self._channels.append(channel)
-                self._send(channel, waiting, mail)
+                if not self._send(channel, waiting, mail):
+                    break
         except BaseException as error:  # of any kind: it is raised again where the run ends
             self.error = self.error or error
             self._drain()
@@ -193,13 +199,17 @@ class Crew:
             with contextlib.suppress(Exception):
                 self._give_back(given[0])
 
-    def _send(self, channel: Channel, waiting: Waiting, mail: Mail) -> None:
+    def _send(self, channel: Channel, waiting: Waiting, mail: Mail) -> bool:
+        """Send one mail and have its fate written down; ``False`` where this connection is one too many."""
         try:
             reply = channel.send(mail, lambda: self._ledger.mark_data(waiting.delivery_id))
         except NotOursError:
             self._outcomes.count("withdrawn")
-            return
+            return True
         except DeliveryError as error:
+            if self._is_one_too_many(error):
+                self._queue.put((waiting, mail))
+                return False
             decisions = self._outcomes.failed(waiting, error)
         else:
             decisions = self._outcomes.taken(waiting, reply)
@@ -208,6 +218,17 @@ class Crew:
                 self._ledger.complete(decision)
             else:
                 self._ledger.add(partial(_decide, decision))
+        return True
+
+    def _is_one_too_many(self, error: DeliveryError) -> bool:
+        """Whether the server turned away this connection only: others of ours are at work."""
+        if not (error.fatal and error.transient and error.stage == "session" and error.code == TOO_MANY):
+            return False
+        with self._turn:
+            if self._left <= 1 or not self._outcomes.counts["sent"]:
+                return False
+            self._left -= 1
+            return True
 
 
 def _decide(decision: Decision, session: Session) -> None:

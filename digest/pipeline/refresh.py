@@ -24,6 +24,9 @@ __all__ = ["CheckRow", "ConfiguredSource", "Fetch", "Refresher", "file_page"]
 MAX_PAGES = 40
 # A host that gave no answer twice in a row is left alone for the rest of the run.
 MAX_UNREACHABLE = 2
+NO_ANSWER = (Verdict.UNREACHABLE, Verdict.BLOCKED)
+# How far to look back after a long sleep.
+MAX_LOOKBACK = 30
 # What a page of such a verdict lists is not filed: it is not what was asked for.
 NOT_FILED = (Verdict.STALE, Verdict.BROKEN, Verdict.BLOCKED)
 
@@ -105,20 +108,23 @@ class Refresher:
     ) -> Iterator[CheckRow]:
         """Yield one row per source and day, each filed before it is yielded.
 
-        ``days`` are the days asked for; ``None`` means today and what the source looks back on.
+        ``days`` are the days asked for; ``None`` means today and what the source looks back on, and all
+        since it was last read, if that is longer ago: nothing that was listed meanwhile is missed.
         """
         for source in sources:
             with self.database.write() as session:
                 row = source_rows.ensure_source(session, source.name, source.kind.kind, source.url, now)
+                assert row.id is not None  # noqa: S101 - a stored row has its id
+                read_at = source_rows.last_read_at(session, row.id, now)
             unreachable: list[CheckRow] = []
-            for day in days or _lookback(today, source.lookback_days):
+            for day in days or _lookback(today, source.lookback_days, read_at):
                 progress(f"{source.kind.label}, {day:%a} {day.day} {day:%b}")
                 if len(unreachable) >= MAX_UNREACHABLE:
                     reading = Reading(None, error=FetchError(f"not tried again: {unreachable[0].error}"))
                 else:
                     reading = self._read(source, row, day)
                 result = self._file(row, reading, day, now)
-                unreachable = [*unreachable, result] if result.verdict is Verdict.UNREACHABLE else []
+                unreachable = [*unreachable, result] if result.verdict in NO_ANSWER else []
                 yield result
 
     def _read(self, source: ConfiguredSource, row: Source, day: date) -> Reading:
@@ -227,7 +233,10 @@ def file_page(
     return result
 
 
-def _lookback(today: date, days: int) -> list[date]:
+def _lookback(today: date, days: int, read_at: datetime | None) -> list[date]:
+    """The days to read, oldest first: the last ``days``, and those since the source was last read."""
+    if read_at is not None:
+        days = max(days, min((today - read_at.date()).days + 1, MAX_LOOKBACK))
     return [today - timedelta(days=back) for back in range(days - 1, -1, -1)]
 
 

@@ -7,8 +7,9 @@ nobody else writes between what it reads and what it stores.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Database:
     def __init__(self, url: str, *, busy_timeout_s: float = 30.0) -> None:
         self.url = _parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # Threads of one process take turns here: SQLite alone would have them sleep and try again.
+        self._turn: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
         self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self.url, busy_timeout_s)
         reading: dict[str, Any] = {"mode": "read"}
         writing: dict[str, Any] = {"mode": "write"}
@@ -82,7 +85,12 @@ class Database:
         Waits for another writer up to the busy timeout. Raises ``StorageError`` where the database cannot
         be written. Keep it short, and do nothing slow inside.
         """
-        with self._border(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with (
+            self._turn,
+            self._border(),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             session.connection()  # begins now, not at the first statement
             yield session
 

@@ -15,12 +15,14 @@ __all__ = [
     "first_failure_since_good",
     "get_source",
     "last_good_check",
+    "last_read_at",
     "latest_page",
     "list_checks",
     "list_sources",
 ]
 
 GOOD = tuple(verdict.value for verdict in Verdict if verdict.is_good)
+READ = (*GOOD, Verdict.PARTIAL.value, Verdict.STALE.value)
 OK = 200
 
 
@@ -98,6 +100,14 @@ def last_good_check(s: Session, source_id: int, until: datetime | None = None) -
     if until is not None:
         query = query.where(col(Check.checked_at) <= until)
     return s.exec(query.order_by(col(Check.checked_at).desc(), col(Check.id).desc()).limit(1)).first()
+
+
+def last_read_at(s: Session, source_id: int, until: datetime) -> datetime | None:
+    """When a source last gave a page with a list, complete and current or not, up to ``until``."""
+    query = select(func.max(col(Check.checked_at))).where(
+        Check.source_id == source_id, col(Check.verdict).in_(READ), col(Check.checked_at) <= until
+    )
+    return s.exec(query).one()
 
 
 def first_failure_since_good(s: Session, source_id: int, until: datetime | None = None) -> Check | None:
