@@ -14,7 +14,7 @@ usage: ./run.sh VERB [ARGUMENTS]
   lint     ruff (rules and formatting) and the import contracts
   types    mypy, strict
   cov      the tests, with branch coverage printed
-  e2e      tests against real servers; each says why if it is skipped
+  e2e      tests against real servers; each says why if it is skipped (--full: the kill test at every call, hours)
   bench    measure: ./run.sh bench lists what there is, ./run.sh bench NAME runs one
   serve    run the scheduler in the foreground
   pins     make requirements/*.txt anew from pyproject.toml (needs uv; --upgrade for newer versions)
@@ -178,7 +178,8 @@ case $verb in
         ;;
     e2e)
         setup
-        run_pytest -m e2e "$@"
+        # Named, since the folder's own options are known only then.
+        run_pytest -m e2e tests/e2e "$@"
         ;;
     bench)
         setup
