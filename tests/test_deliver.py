@@ -53,6 +53,24 @@ def test_it_is_sent_once_with_its_reader_in_the_envelope(site: DailyServer) -> N
     assert mail.data.isascii()
 
 
+def test_an_address_beyond_ascii_is_sent_to_where_the_server_takes_it(site: DailyServer) -> None:
+    """With SMTPUTF8, and not without: then the refusal says why (RFC 6531)."""
+    ok("subscriber", "remove", READER)
+    ok("subscriber", "add", "zoë@exämple.org", "--active", "--now", "2026-01-11T09:00:00Z")
+    ok("compose", "--now", DUE)
+    with SmtpServer() as server:
+        by_smtp(site, server)
+        assert run("deliver", "--now", DUE, "--json").json["refused"] == 1
+        assert "takes only ASCII" in ok("why", "zoë@exämple.org", "--now", DUE).out
+    with sqlite3.connect("data/digest.db") as connection:
+        connection.execute("UPDATE deliveries SET status = 'planned'")
+    connection.close()
+    with SmtpServer(extensions=("SMTPUTF8", "8BITMIME")) as server:
+        by_smtp(site, server)
+        assert ok("deliver", "--now", DUE, "--json").json["sent"] == 1
+    assert "zoë@xn--exmple-cua.org" in server.mails[0].recipient
+
+
 def test_a_mail_put_off_is_tried_again_with_the_same_id(site: DailyServer) -> None:
     """A 4xx defers; before its time nothing happens; then it goes, the Message-ID unchanged."""
     with SmtpServer({"DOT": ["451 4.3.0 try later", "250 2.0.0 Ok"]}) as server:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from digest.errors import UsageError
 from digest.mailer import check_address
-from digest.message import encode_address
+from digest.message import encode_address, needs_smtputf8
 from digest.pipeline.readers import (
     InterestWords,
     Schedule,
@@ -109,7 +109,6 @@ def test_an_import_matches_examples_too() -> None:
         "me@my_host",
         '"a b"@example.org',
         "me@[127.0.0.1]",
-        "é@example.org",
         "\udcff@example.org",
         "me@example.org\n",
         "@example.org",
@@ -136,7 +135,7 @@ def test_what_is_added_can_be_mailed(local: str, domain: str) -> None:
         address = check_email(f"{local}@{domain}")
     except UsageError:
         return
-    assert encode_address(address) == address
+    assert encode_address(address, allow_utf8=needs_smtputf8(address)) == address
     assert check_address(address) == address
 
 

@@ -91,11 +91,8 @@ def check_email(address: str) -> str:
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError as error:
         raise UsageError(f"{address!r} is no mail address: {error}") from error
-    if valid.ascii_email is None:
-        raise UsageError(
-            f"{address!r} has letters before the @ that not every mail server takes; use another"
-        )
-    return valid.ascii_email
+    # Other letters before the @ stay as they are: servers that offer SMTPUTF8 take them.
+    return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
 
 
 def add_subscriber(
