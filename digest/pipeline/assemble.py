@@ -33,6 +33,7 @@ from digest.render import (
     MAX_HTML_BYTES,
     FeedbackLinks,
     MailContext,
+    Page,
     issue_card,
     mailto,
     make_page,
@@ -111,6 +112,7 @@ class Assembler:
         self._change_links = {
             one: mailto(ours, subject=f"{one.value} {_TOKEN}") for one in (Cadence.DAILY, Cadence.WEEKLY)
         }
+        self._help_link = mailto(ours, subject="help")
         self._leave_link = mailto(ours, subject=f"unsubscribe {_TOKEN}")
         self._tagged_leave_link: str | None = None
         if envelope.address_tags and _tagged(ours, "t" * TAG_CHARS) is not None:
@@ -206,7 +208,6 @@ class Assembler:
 
     def _headers(self, view: IssueView, ctx: MailContext, recipient: str, message_id: str) -> Headers:
         envelope = self.envelope
-        help_url = ctx.preferences_url or mailto(envelope.unsubscribe_address, subject="help")
         return Headers(
             message_id=message_id,
             date=view.composed_at,
@@ -218,7 +219,7 @@ class Assembler:
             list_id=f"digest.{envelope.domain}",
             unsubscribe_url=ctx.unsubscribe_url,
             unsubscribe_mailto=ctx.unsubscribe_mailto,
-            help_url=help_url,
+            help_url=ctx.preferences_url or self._help_link,
             feedback_id=f"{view.local_date:%Y%m%d}:digest:issue:{_hash(envelope.domain)}",
             allow_utf8=needs_smtputf8(recipient),
         )
@@ -244,31 +245,27 @@ class Assembler:
         }
         links = [encode_fragment(str(escape(link.url))) for link in page.leave]
         key = (page.list_name, page.date, page.coverage, page.notice, *(one.label for one in page.leave))
-        marked = replace(
-            page,
-            subject=_SUBJECT,
-            preview=_PREVIEW,
-            why_you=_WHY,
-            leave=tuple(Link(link.label, _LINK) for link in page.leave),
-        )
-        rows = [Markup(_ROWS)] if view.items else []  # noqa: S704 - a mark of ours
-        around = self._skeleton(("page", *key), lambda: render_page(marked, rows))
+        has_rows = bool(view.items)
+        around = self._skeleton(("page", has_rows, *key), lambda: _marked_page(page, has_rows=has_rows))
         room = MAX_HTML_BYTES - sum(one.size for one in _filled(around, values, links))
         for limit in EXCERPTS:
-            middle = list(self._rows(view, limit, values))
+            middle = self._rows(view, limit, values)
             if sum(one.size for one in middle) <= room:
                 return list(_filled(around, values, links, middle))
         return None
 
-    def _rows(self, view: IssueView, limit: int, values: Mapping[str, Fragment]) -> Iterator[Fragment]:
+    def _rows(self, view: IssueView, limit: int, values: Mapping[str, Fragment]) -> list[Fragment]:
         own = dict(values)
+        rows: list[Fragment] = []
         for section, items in _sections(view):
-            yield from _filled(self._heading(section), own)
+            rows += _filled(self._heading(section), own)
             for item in items:
                 interest, reasons = card_reasons(item.interest, item.reasons)
                 own["I"], own["R"] = _escaped(interest), _escaped(" · ".join(reasons))
                 shows = bool(interest), bool(reasons), item is items[-1]
-                yield from _filled(self._row(view.zone, limit, item, *shows), own)
+                row = self._row(view.zone, limit, item, *shows)
+                rows += [part if isinstance(part, Fragment) else own[part] for part in row]
+        return rows
 
     def _heading(self, section: Section) -> Skeleton:
         return self._skeleton(("heading", section), lambda: render_heading(section))
@@ -291,19 +288,18 @@ class Assembler:
 
         return self._skeleton(key, make)
 
-    def _text(self, view: IssueView, ctx: MailContext) -> Iterator[Fragment]:
-        yield _encoded(text_head(view, ctx.list_name))
+    def _text(self, view: IssueView, ctx: MailContext) -> list[Fragment]:
+        text = [_encoded(text_head(view, ctx.list_name))]
         count = 0
         for section, items in _sections(view):
-            yield _encoded(text_heading(section))
+            text.append(_encoded(text_heading(section)))
             for item in items:
                 count += 1
                 before, after = self._card(view.zone, item)
-                yield _encoded(text_number(count))
-                yield before
-                yield _encoded(text_why(*card_reasons(item.interest, item.reasons)))
-                yield after
-        yield encode_fragment(text_foot(view, ctx))
+                why = _encoded(text_why(*card_reasons(item.interest, item.reasons)))
+                text += (_encoded(text_number(count)), before, why, after)
+        text.append(encode_fragment(text_foot(view, ctx)))
+        return text
 
     def _card(self, zone: str, item: IssueItem) -> tuple[Fragment, Fragment]:
         key = ("card", item.shown_id, zone)
@@ -327,6 +323,18 @@ class Assembler:
         else:
             self._kept.move_to_end(key)
         return found
+
+
+def _marked_page(page: Page, *, has_rows: bool) -> str:
+    """The page with marks for all that differs between readers."""
+    marked = replace(
+        page,
+        subject=_SUBJECT,
+        preview=_PREVIEW,
+        why_you=_WHY,
+        leave=tuple(Link(link.label, _LINK) for link in page.leave),
+    )
+    return render_page(marked, [Markup(_ROWS)] if has_rows else [])  # noqa: S704 - a mark of ours
 
 
 def _joined(fragments: Iterable[Fragment]) -> Fragment:

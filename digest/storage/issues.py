@@ -1,12 +1,14 @@
 """Issues, frozen with their recommendations and planned delivery in one go."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import Text, cast, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -221,7 +223,7 @@ def load_issue_views(
             StoredRecommendation.section,
             StoredRecommendation.score,
             StoredRecommendation.interest,
-            StoredRecommendation.reasons,
+            cast(StoredRecommendation.reasons, Text),
             StoredRecommendation.shown_id,
         ).where(col(StoredRecommendation.issue_id).in_(batch))  # type: ignore[call-overload]
         rows = s.exec(
@@ -230,13 +232,18 @@ def load_issue_views(
         papers = shown.get(s, (row[5] for row in rows))
         items: dict[int, list[IssueItem]] = defaultdict(list)
         for issue_id, section, score, interest, reasons, shown_id in rows:
-            texts = tuple(reason["text"] for reason in reasons)
-            item = IssueItem(papers[shown_id], Section(section), score, interest, texts, shown_id)
+            item = IssueItem(papers[shown_id], Section(section), score, interest, _texts(reasons), shown_id)
             items[issue_id].append(item)
         for issue in s.exec(select(Issue).where(col(Issue.id).in_(batch))):
             assert issue.id is not None  # noqa: S101 - stored rows have ids
             views[issue.id] = _view(issue.id, issue, items[issue.id])
     return views
+
+
+@lru_cache(maxsize=8192)  # many readers have the same reasons
+def _texts(reasons: str) -> tuple[str, ...]:
+    """The sentences among stored reasons."""
+    return tuple(reason["text"] for reason in json.loads(reasons))
 
 
 def _view(issue_id: int, issue: Issue, items: Sequence[IssueItem]) -> IssueView:
