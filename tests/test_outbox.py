@@ -1,13 +1,12 @@
 """What the outbox promises: nothing lost, nothing doubled but what may have arrived, an end when asked."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from digest.errors import DeliveryError, StorageError
 from digest.mailer import Mail
@@ -125,20 +124,18 @@ def test_each_gets_one_over_many_connections(
     assert {row.reply for row in rows(database).values()} == {"250 Ok"}
 
 
-def read_row(database: Database, recipient: str) -> tuple[str, str | None]:
-    """Status and data mark as another process sees them: what is committed."""
-    with sqlite3.connect(database.url.database) as connection:
-        query = "SELECT status, data_at FROM deliveries WHERE recipient = ?"
-        found = connection.execute(query, (recipient,)).fetchone()
-    connection.close()
-    return found
+def read_row(database: Database, recipient: str) -> tuple[str, datetime | None]:
+    """Status and data mark as another transaction sees them: what is committed."""
+    with database.read() as s:
+        query = select(Delivery.status, Delivery.data_at).where(Delivery.recipient == recipient)
+        return tuple(s.exec(query).one())
 
 
 @pytest.mark.usefixtures("names")
 def test_what_leaves_was_written_down_before(database: Database, deliverer: Deliverer) -> None:
     """``sending`` before the first byte, the mark before the end; the mail before is ``sent`` by then."""
-    seen: list[tuple[tuple[str, str | None], tuple[str, str | None]]] = []
-    before: dict[str, tuple[str, str | None]] = {}
+    seen: list[tuple[tuple[str, datetime | None], tuple[str, datetime | None]]] = []
+    before: dict[str, tuple[str, datetime | None]] = {}
     ended: list[str] = []
 
     def begin(mail: Mail) -> str:

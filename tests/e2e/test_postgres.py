@@ -25,7 +25,9 @@ from digest.storage import papers
 from digest.storage.database import Database
 from digest.storage.upgrading import head_revision
 from tests import (
+    test_outbox,
     test_storage_database,
+    test_storage_deliveries,
     test_storage_issues,
     test_storage_papers,
     test_storage_search,
@@ -36,12 +38,15 @@ from tests.cli_runner import ok
 from tests.daily_server import DailyServer, item, serving
 from tests.storage_rows import add_papers, make_entry
 from tests.test_main_job import configure
+from tests.test_outbox import deliverer, names  # noqa: F401 - fixtures of the tests that run here too
 
 pytest_plugins = ("tests.storage_fixtures",)
 pytestmark = pytest.mark.e2e
 
 SUITES = (
+    test_outbox,
     test_storage_database,
+    test_storage_deliveries,
     test_storage_issues,
     test_storage_papers,
     test_storage_search,
@@ -247,6 +252,18 @@ def test_writers_wait_their_turn(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert sorted(counted) == [0, 1, 2, 3]
+
+
+def test_one_lock_for_all_who_share_the_database(database: Database, server: Server) -> None:
+    """Two machines with data directories of their own: the second is told; it is free again at the end."""
+    other = Database(database.url.render_as_string(hide_password=False))
+    with database.try_lock("deliver") as mine, other.try_lock("deliver") as theirs:
+        assert (mine, theirs) == (True, False)
+        with other.try_lock("compose") as another:
+            assert another
+    with other.try_lock("deliver") as theirs:
+        assert theirs
+    other.close()
 
 
 def test_the_main_job_runs_on_it(fresh_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
