@@ -18,6 +18,8 @@ from digest.pipeline.deliver import Deliverer
 from digest.pipeline.moment import Moment
 from digest.storage import deliveries, pace, subscribers
 from digest.storage.database import Database
+from digest.storage.deliveries import Decision
+from digest.types import DeliveryStatus
 from tests.storage_rows import DAY, HOUR, NOW, add_issue, add_papers, add_reader, make_delivery, make_entry
 
 pytest_plugins = ("tests.storage_fixtures",)
@@ -255,14 +257,157 @@ def test_one_refused_for_policy_is_one(database: Database, deliverer: Deliverer,
         assert subscribers.get_subscriber(s, names[7]).status == "active"
 
 
-def test_a_domain_that_asks_for_it_is_gone_slowly_with(database: Database, deliverer: Deliverer) -> None:
-    """After one 4.7.x its other readers wait, without an attempt; other domains go on; later all goes."""
+def test_however_few_refused_for_policy_alone_are_about_us(database: Database, deliverer: Deliverer) -> None:
+    """Two readers, both refused and nobody taken: neither loses the issue, and the operator is told."""
+    plan_for(database, 2)
+    server = Server(refuse(550, "5.7.26", ".example", transient=False))
+    with pytest.raises(DeliveryError, match="not the readers but how mail is sent"):
+        deliverer.deliver(server.line(), at())
+    assert statuses(database) == {"deferred": 2}
+    server.answer = lambda _: "250 Ok"
+    assert deliverer.deliver(server.line(), at(2))["sent"] == 2
+
+
+def plan_for(database: Database, count: int) -> list[str]:
+    """So many readers, each with one issue that is to be sent."""
+    names = [f"r{number}@{('one', 'two')[number % 2]}.example" for number in range(count)]
     with database.write() as s:
         (paper,) = add_papers(s, [make_entry(1)])
-        for number in range(12):
-            _, subscription = add_reader(s, name := f"r{number}@{('one', 'two')[number % 2]}.example")
+        for number, name in enumerate(names):
+            _, subscription = add_reader(s, name)
             mail = make_delivery(f"<{number:032x}@example.org>", recipient=name)
             add_issue(s, subscription, paper_ids=[paper], delivery=mail)
+    return names
+
+
+@pytest.mark.usefixtures("names")
+def test_a_server_with_room_for_fewer_connections_gets_fewer(
+    database: Database, deliverer: Deliverer
+) -> None:
+    """Those turned away leave their mail to the others, and the run goes on."""
+    server = Server()
+    open_ones: set[threading.Thread] = set()
+
+    def answer(mail: Mail) -> str:
+        with server.lock:
+            if len(open_ones | {threading.current_thread()}) > 1:
+                raise DeliveryError("421 too many", transient=True, fatal=True, code=421, stage="session")
+            open_ones.add(threading.current_thread())
+        return "250 Ok"
+
+    server.answer = answer
+    assert deliverer.deliver(server.line(4), at())["sent"] == 40
+    assert len(server.taken) == 40
+    assert statuses(database) == {"sent": 40}
+
+
+def test_a_server_with_no_room_at_all_stops_the_run(database: Database, deliverer: Deliverer) -> None:
+    """Everything stays due."""
+    plan_for(database, 5)
+
+    def full(_: Mail) -> str:
+        raise DeliveryError("421 too many", transient=True, fatal=True, code=421, stage="session")
+
+    with pytest.raises(DeliveryError, match="421"):
+        deliverer.deliver(Server(full).line(3), at())
+    assert statuses(database) == {"planned": 5}
+
+
+def test_what_is_never_answered_is_sent_twice_at_most(database: Database, deliverer: Deliverer) -> None:
+    """Then it is held: a server that takes mail and says nothing would be given it again and again."""
+    (name,) = plan_for(database, 1)
+    server = Server()
+
+    def silent(_: Mail) -> None:
+        raise DeliveryError("no answer", transient=True, uncertain=True, stage="mail")
+
+    server.after = silent
+    for hours in range(0, 18, 2):
+        deliverer.deliver(server.line(), at(hours))
+    assert len(server.taken) == 2
+    assert rows(database)[name].status == "uncertain"
+
+
+@pytest.mark.usefixtures("names")
+def test_a_server_that_answers_nobody_stops_the_run(database: Database, deliverer: Deliverer) -> None:
+    """After five mails, not after everybody's."""
+    server = Server()
+
+    def silent(_: Mail) -> None:
+        raise DeliveryError("no answer", transient=True, uncertain=True, stage="mail")
+
+    server.after = silent
+    with pytest.raises(DeliveryError, match="handed over whole and not answered"):
+        deliverer.deliver(server.line(), at())
+    assert len(server.taken) == 5
+
+
+def test_greylisting_is_about_one_mail(database: Database, deliverer: Deliverer) -> None:
+    """Each is tried, put off and taken at its second try; the domain is not left alone."""
+    plan_for(database, 8)
+    tried: set[str] = set()
+
+    def grey(mail: Mail) -> str:
+        if mail.recipient not in tried:
+            tried.add(mail.recipient)
+            raise DeliveryError(
+                "451 4.7.1 Greylisting in action",
+                transient=True,
+                code=451,
+                enhanced="4.7.1",
+                stage="recipient",
+            )
+        return "250 Ok"
+
+    server = Server(grey)
+    assert deliverer.deliver(server.line(), at())["deferred"] == 8
+    assert deliverer.deliver(server.line(), at(1))["sent"] == 8
+
+
+def test_a_clock_that_was_ahead_silences_no_domain(database: Database, deliverer: Deliverer) -> None:
+    """A pause that ends in years is none, for the domain and for the mail."""
+    (name,) = plan_for(database, 1)
+    years = NOW + 1500 * DAY
+    with database.write() as s:
+        pace.set_pace(s, "one.example", pace.Pace(3, years), NOW)
+        number = deliveries.list_due(s, NOW)[0]
+        deliveries.decide(s, [Decision(number, DeliveryStatus.DEFERRED, retry_at=years)])
+    assert deliverer.deliver(Server().line(), at())["sent"] == 1
+    assert rows(database)[name].status == "sent"
+
+
+def test_what_waits_too_long_is_seen_to_when_it_is_too_late(database: Database, deliverer: Deliverer) -> None:
+    """A pause ends with the issue's time at the latest: then it is skipped, and its papers may come again."""
+    plan_for(database, 1)
+    server = Server(refuse(451, "4.7.28", ".example", transient=True))
+    deliverer.deliver(server.line(), at(23.99))
+    assert rows(database)["r0@one.example"].retry_at == NOW + DAY
+    assert deliverer.deliver(server.line(), at(24))["expired"] == 1
+    row = rows(database)["r0@one.example"]
+    assert (row.status, row.attempts) == ("skipped", 1)
+
+
+@pytest.mark.usefixtures("names")
+def test_a_reader_deleted_after_the_claim_stops_nobody_elses_mail(
+    database: Database, deliverer: Deliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be sent is gone; the others get theirs."""
+    whole = deliveries.claim
+
+    def claim_and_delete(s: Session, *args: object, **given: object) -> None:
+        whole(s, *args, **given)
+        subscribers.delete_subscriber(s, subscribers.get_subscriber(s, "reader05@two.example"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deliveries, "claim", claim_and_delete)
+        counts = deliverer.deliver(Server().line(), at())
+    assert (counts["sent"], counts["withdrawn"]) == (39, 1)
+    assert statuses(database) == {"sent": 39}
+
+
+def test_a_domain_that_asks_for_it_is_gone_slowly_with(database: Database, deliverer: Deliverer) -> None:
+    """After one 4.7.x its other readers wait, without an attempt; other domains go on; later all goes."""
+    plan_for(database, 12)
     server = Server(refuse(451, "4.7.28", "one.example", transient=True))
     counts = deliverer.deliver(server.line(), at())
     assert (counts["sent"], counts["deferred"], counts["waiting"]) == (6, 1, 5)
@@ -270,8 +415,12 @@ def test_a_domain_that_asks_for_it_is_gone_slowly_with(database: Database, deliv
     left = [row for row in rows(database).values() if row.status == "deferred"]
     assert sorted(row.attempts for row in left) == [0, 0, 0, 0, 0, 1]
     assert len({row.retry_at for row in left}) == 1
-    # Still slow a minute later, whoever asks.
-    assert deliverer.deliver(server.line(), Moment(NOW + timedelta(minutes=1), pinned=True))["sent"] == 0
+    # Still slow a minute later, whoever asks, and that is no attempt.
+    with database.write() as s:
+        s.connection().exec_driver_sql("UPDATE deliveries SET retry_at = NULL WHERE status = 'deferred'")
+    later = deliverer.deliver(server.line(), Moment(NOW + timedelta(minutes=1), pinned=True))
+    assert (later["sent"], later["waiting"]) == (0, 6)
+    assert min(row.attempts for row in rows(database).values()) == 0
     server.answer = lambda _: "250 Ok"
     assert deliverer.deliver(server.line(), at(2))["sent"] == 6
     with database.read() as s:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from digest.errors import DeliveryError
 from digest.mailer import Mail
+from digest.models import Letter
 from digest.pipeline.assemble import Addressee, Assembler
 from digest.pipeline.ledger import Ledger
 from digest.pipeline.moment import Moment
@@ -19,17 +20,17 @@ from digest.storage.deliveries import Decision, Waiting
 from digest.storage.shown import ShownPapers
 from digest.types import Cadence, DeliveryStatus, IssueView, SubscriberStatus
 
-__all__ = ["Claims", "Verdict", "judge"]
+__all__ = ["Claims", "LastLook", "judge"]
 
 
-class Verdict(Enum):
+class LastLook(Enum):
     """What the last look says: send it, or let it wait as it is."""
 
     SEND = "send"
     WAIT = "wait"
 
 
-def judge(waiting: Waiting, moment: Moment) -> Verdict | Decision:
+def judge(waiting: Waiting, moment: Moment) -> LastLook | Decision:
     """Whether a mail may be sent now: how its reader, its address and its age stand (pure).
 
     A reader who pauses keeps their mail waiting, until they are back or it is too old.
@@ -44,11 +45,11 @@ def judge(waiting: Waiting, moment: Moment) -> Verdict | Decision:
         reason = f"the address is not written to: {waiting.suppressed} (digest suppression list)"
         return Decision(number, DeliveryStatus.SKIPPED, reason=reason)
     if waiting.reader_status is None:
-        return Verdict.SEND
+        return LastLook.SEND
     if is_served(waiting.reader_status, waiting.paused_until, moment.today_in(waiting.zone)):
-        return Verdict.SEND
+        return LastLook.SEND
     if waiting.reader_status == SubscriberStatus.PAUSED:
-        return Verdict.WAIT
+        return LastLook.WAIT
     return Decision(number, DeliveryStatus.SKIPPED, reason=f"the reader is {waiting.reader_status}")
 
 
@@ -69,27 +70,27 @@ class Claims:
         """
         with self.database.write() as session:
             found = delivery_rows.list_waiting(session, delivery_ids)
-            verdicts = [
-                (waiting, self.outcomes.blocked(waiting) or judge(waiting, moment)) for waiting in found
-            ]
+            verdicts = [(waiting, self._verdict(waiting, moment)) for waiting in found]
             decided = [verdict for _, verdict in verdicts if isinstance(verdict, Decision)]
             delivery_rows.decide(session, decided)
-            old = [
-                waiting.issue_id
-                for waiting, verdict in verdicts
-                if _is_lost(waiting, verdict, moment) and waiting.issue_id is not None
-            ]
-            delivery_rows.expire_issues(session, old)
-            taken = [waiting for waiting, verdict in verdicts if verdict is Verdict.SEND]
+            lost = {one.delivery_id for one in decided if one.status is DeliveryStatus.SKIPPED}
+            # Its papers were never received, so they may be recommended again.
+            delivery_rows.expire_issues(
+                session, [one.issue_id for one in found if one.issue_id and one.delivery_id in lost]
+            )
+            taken = [waiting for waiting, verdict in verdicts if verdict is LastLook.SEND]
             senders = {waiting.delivery_id: self._sender(waiting) for waiting in taken}
             delivery_rows.claim(
                 session, list(senders.items()), lease=self.ledger.lease, now=self.outcomes.clock()
             )
-        expired = sum(
-            _is_old(waiting, moment) for waiting, verdict in verdicts if isinstance(verdict, Decision)
-        )
-        self.outcomes.count("expired", expired)
+        put_off = sum(one.status is DeliveryStatus.DEFERRED for one in decided)
+        self.outcomes.count("waiting", put_off)
+        self.outcomes.count("expired", sum(_is_old(waiting, moment) for waiting in found))
         yield from self._assemble(taken, senders)
+
+    def _verdict(self, waiting: Waiting, moment: Moment) -> LastLook | Decision:
+        verdict = judge(waiting, moment)
+        return (self.outcomes.blocked(waiting) or verdict) if verdict is LastLook.SEND else verdict
 
     def _sender(self, waiting: Waiting) -> str:
         # The same on every attempt, whatever the settings have become.
@@ -104,31 +105,28 @@ class Claims:
             letters = letter_rows.get_letters(session, [one.letter_id for one in taken if one.letter_id])
         for waiting in taken:
             try:
-                if waiting.letter_id is not None:
-                    letter = letters[waiting.letter_id]
-                    message = self.assembler.letter(letter, waiting.recipient, waiting.message_id)
-                else:
-                    message = self._issue(waiting, views)
+                message = self._message(waiting, views, letters)
+            except KeyError:  # the reader was deleted since it was claimed, and this with them
+                self.outcomes.count("withdrawn")
+                continue
             except DeliveryError as error:
-                for decision in self.outcomes.failed(waiting, error):
-                    self.ledger.complete(decision)
+                self.ledger.complete(self.outcomes.failed(waiting, error))
                 continue
             mail = Mail(senders[waiting.delivery_id], waiting.recipient, message, waiting.message_id)
             yield waiting, mail
 
-    def _issue(self, waiting: Waiting, views: dict[int, IssueView]) -> bytes:
-        assert waiting.issue_id is not None  # noqa: S101 - it is an issue's or a letter's
-        assert waiting.subscriber_id is not None  # noqa: S101
+    def _message(
+        self, waiting: Waiting, views: Mapping[int, IssueView], letters: Mapping[int, Letter]
+    ) -> bytes:
+        """Raises ``KeyError`` where what is to be sent is there no more."""
+        recipient, message_id = waiting.recipient, waiting.message_id
+        if waiting.letter_id is not None:
+            return self.assembler.letter(letters[waiting.letter_id], recipient, message_id)
+        view = views[waiting.issue_id or 0]
         cadence = Cadence(waiting.cadence or Cadence.DAILY)
-        reader = Addressee(waiting.subscriber_id, waiting.token_version or 0, cadence)
-        return self.assembler.message(views[waiting.issue_id], reader, waiting.recipient, waiting.message_id)
+        reader = Addressee(waiting.subscriber_id or 0, waiting.token_version or 0, cadence)
+        return self.assembler.message(view, reader, recipient, message_id)
 
 
 def _is_old(waiting: Waiting, moment: Moment) -> bool:
     return moment.now_in(waiting.zone) >= waiting.expires_at
-
-
-def _is_lost(waiting: Waiting, verdict: Verdict | Decision, moment: Moment) -> bool:
-    """Whether its papers were never received, so that they may be recommended again."""
-    is_skipped = isinstance(verdict, Decision) and verdict.status is DeliveryStatus.SKIPPED
-    return is_skipped and _is_old(waiting, moment)

@@ -5,26 +5,25 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
-from sqlmodel import Session
-
-from digest.errors import DeliveryError
+from digest.errors import DeliveryError, StorageError
 from digest.mailer import CanBeCut, Channel, Mail, Pacer, Rate, parse_rate
 from digest.pipeline.ledger import Ledger, NotOursError
 from digest.pipeline.outcomes import Outcomes
-from digest.storage import deliveries as delivery_rows
 from digest.storage.deliveries import Decision, Waiting
 from digest.types import DeliveryStatus
 
 __all__ = ["Crew", "Line"]
+
+Given = tuple[Waiting, Mail]
 
 # Waiting longer for a rate limit is not waited for: what is left stays due for the next run.
 MAX_WAIT_S = 60.0
 LOOK_S = 0.25
 # What servers say at the door to who has too many connections open already.
 TOO_MANY = 421
+PATIENCE_S = (0.5, 2.0)
 # So many mails may wait for each connection: enough for none to stand idle while others are claimed.
 AHEAD = 4
 # How long what is being sent may take to end once the end was asked for; then its line is cut.
@@ -61,9 +60,10 @@ class Line:
 class Crew:
     """Sends what it is given over the connections of a line. Use as a context manager.
 
-    Every mail it was given is either sent, or given back as planned, and recorded in the ledger. ``stop``
-    is asked between mails; then, and after an error that stops the run, nothing more is begun. ``pacer``
-    paces all connections together.
+    Every mail it was given is sent, refused or given back as planned, and that is recorded in the ledger;
+    but for one whose server does not answer when the end was asked for. ``stop`` is asked between mails;
+    then, and after an error that stops the run, nothing more is begun. ``pacer`` paces all connections
+    together.
     """
 
     def __init__(
@@ -80,9 +80,11 @@ class Crew:
         self._ledger = ledger
         self._outcomes = outcomes
         self._stop = stop
-        self._queue: queue.Queue[tuple[Waiting, Mail] | None] = queue.Queue(maxsize=AHEAD * line.connections)
+        self._queue: queue.Queue[Given | None] = queue.Queue(maxsize=AHEAD * line.connections)
+        # What connections that were turned away had in hand, for those that are left.
+        self._returned: list[Given] = []
         self._turn = threading.Lock()
-        self._left = line.connections
+        self._at_work = line.connections
         self._limited = False
         self._channels: list[Channel] = []
         self.error: BaseException | None = None
@@ -100,26 +102,13 @@ class Crew:
         """Wait for the mails that were given, or after a stop for those already being sent."""
         for _thread in self._threads:
             self._put(None)
-        if not self._join(self._stop):
+        if not self._join(self._stop, GRACE_S):
             for channel in list(self._channels):
                 if isinstance(channel, CanBeCut):
                     channel.cut()
             # Whoever still waits then leaves its mail marked as being sent; the next run settles it.
             self._join(lambda: True, CUT_S)
-        while not self._queue.empty():
-            self._make_room()
-
-    def _join(self, is_urgent: Callable[[], bool], grace_s: float | None = None) -> bool:
-        """Wait for the threads to end; ``False`` where that takes longer than the grace, once urgent."""
-        deadline: float | None = None
-        for thread in self._threads:
-            while thread.is_alive():
-                thread.join(LOOK_S)
-                if deadline is None and is_urgent():
-                    deadline = time.monotonic() + (GRACE_S if grace_s is None else grace_s)
-                if deadline is not None and time.monotonic() > deadline:
-                    return False
-        return True
+        self._empty()
 
     @property
     def is_done(self) -> bool:
@@ -128,35 +117,58 @@ class Crew:
 
     def put(self, waiting: Waiting, mail: Mail) -> None:
         """Give a mail that was claimed; waits while all connections are busy."""
-        if not (self.is_done and self._give_back(waiting)):
+        if not self._give_back(waiting):
             self._put((waiting, mail))
 
-    def _put(self, given: tuple[Waiting, Mail] | None) -> None:
+    def _put(self, given: Given | None) -> None:
         while True:
+            if self.is_done:  # all may be waiting for a server that does not answer
+                self._empty()
             try:
                 return self._queue.put(given, timeout=LOOK_S)
             except queue.Full:
-                if self.is_done:  # all may be waiting for a server that does not answer
-                    self._make_room()
+                continue
 
-    def _make_room(self) -> None:
+    def _empty(self) -> None:
+        """Give back everything that no connection has taken yet; the ends that were put stay."""
+        ends, left = 0, list(self._returned)
+        self._returned.clear()
         with contextlib.suppress(queue.Empty):
-            given = self._queue.get_nowait()
-            if given is not None:
-                self._give_back(given[0])
+            while True:
+                given = self._queue.get_nowait()
+                ends += given is None
+                left += [] if given is None else [given]
+        for _ in range(ends):
+            self._queue.put(None)
+        for waiting, _mail in left:
+            with contextlib.suppress(StorageError):  # the ledger tells it when it is closed
+                self._hand_back(waiting)
+
+    def _join(self, is_urgent: Callable[[], bool], grace_s: float) -> bool:
+        """Wait for the threads to end; ``False`` where that takes longer than the grace, once urgent."""
+        deadline: float | None = None
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(LOOK_S)
+                if deadline is None and is_urgent():
+                    deadline = time.monotonic() + grace_s
+                if deadline is not None and time.monotonic() > deadline:
+                    return False
+        return True
+
+    # --- one connection ---
 
     def _work(self) -> None:
         channel: Channel | None = None
         pacer = self._line.connection_pacer()
         try:
-            while (given := self._queue.get()) is not None:
-                waiting, mail = given
-                if self._give_back(waiting) or not self._wait_for_turn(waiting, pacer):
+            while (given := self._next()) is not None:
+                if self._give_back(given[0]) or not self._wait_for_turn(given[0], pacer):
                     continue
                 if channel is None:
                     channel = self._line.open_channel()
                     self._channels.append(channel)
-                if not self._send(channel, waiting, mail):
+                if not self._send(channel, given):
                     break
         except BaseException as error:  # of any kind: it is raised again where the run ends
             self.error = self.error or error
@@ -166,16 +178,37 @@ class Crew:
                 with contextlib.suppress(DeliveryError):
                     channel.close()
 
+    def _next(self) -> Given | None:
+        """The next mail, those first that another connection could not send; ``None`` at the end."""
+        with self._turn:
+            if self._returned:
+                return self._returned.pop()
+        given = self._queue.get()
+        if given is not None:
+            return given
+        with self._turn:
+            if self._returned:
+                self._queue.put(None)  # this end is for later
+                return self._returned.pop()
+            self._at_work -= 1
+            return None
+
     def _give_back(self, waiting: Waiting) -> bool:
-        """Leave a mail for later that is not to be begun now; it counts as not tried."""
+        """Leave a mail for later if it is not to be begun now."""
         decision = self._outcomes.blocked(waiting)
+        if decision is not None and not self.is_done:
+            self._outcomes.count("waiting")
+            self._ledger.complete(replace(decision, untried=True))
+            return True
         if self.is_done:
-            decision = Decision(waiting.delivery_id, DeliveryStatus.PLANNED, untried=True)
-        if decision is None:
-            return False
+            self._hand_back(waiting)
+            return True
+        return False
+
+    def _hand_back(self, waiting: Waiting) -> None:
+        """Leave a mail as if it had not been touched."""
         self._outcomes.count("waiting")
-        self._ledger.complete(decision)
-        return True
+        self._ledger.complete(Decision(waiting.delivery_id, DeliveryStatus.PLANNED, untried=True))
 
     def _wait_for_turn(self, waiting: Waiting, own: Pacer | None) -> bool:
         """Wait until the rates allow one more mail; ``False`` where that takes too long, or the end came."""
@@ -197,39 +230,40 @@ class Crew:
         """Take what is still given, so that who gives does not wait for ever."""
         while (given := self._queue.get()) is not None:
             with contextlib.suppress(Exception):
-                self._give_back(given[0])
+                self._hand_back(given[0])
 
-    def _send(self, channel: Channel, waiting: Waiting, mail: Mail) -> bool:
+    def _send(self, channel: Channel, given: Given) -> bool:
         """Send one mail and have its fate written down; ``False`` where this connection is one too many."""
-        try:
-            reply = channel.send(mail, lambda: self._ledger.mark_data(waiting.delivery_id))
-        except NotOursError:
-            self._outcomes.count("withdrawn")
-            return True
-        except DeliveryError as error:
-            if self._is_one_too_many(error):
-                self._queue.put((waiting, mail))
-                return False
-            decisions = self._outcomes.failed(waiting, error)
-        else:
-            decisions = self._outcomes.taken(waiting, reply)
-        for decision in decisions:
-            if decision.delivery_id == waiting.delivery_id:
-                self._ledger.complete(decision)
+        waiting, mail = given
+        for patience_s in (*PATIENCE_S, None):
+            try:
+                reply = channel.send(mail, lambda: self._ledger.mark_data(waiting.delivery_id))
+            except NotOursError:
+                self._outcomes.count("withdrawn")
+                return True
+            except DeliveryError as error:
+                if _is_turned_away(error) and self._leaves_to_others(given):
+                    return False
+                if _is_turned_away(error) and self._outcomes.counts["sent"] and patience_s is not None:
+                    time.sleep(patience_s)  # the last, and the others have just hung up
+                    continue
+                decision = self._outcomes.failed(waiting, error)
             else:
-                self._ledger.add(partial(_decide, decision))
+                decision = self._outcomes.taken(waiting, reply)
+            self._ledger.complete(decision)
+            break
         return True
 
-    def _is_one_too_many(self, error: DeliveryError) -> bool:
-        """Whether the server turned away this connection only: others of ours are at work."""
-        if not (error.fatal and error.transient and error.stage == "session" and error.code == TOO_MANY):
-            return False
+    def _leaves_to_others(self, given: Given) -> bool:
+        """Hand a mail to the connections that are left; ``False`` where this is the last."""
         with self._turn:
-            if self._left <= 1 or not self._outcomes.counts["sent"]:
+            if self._at_work <= 1:
                 return False
-            self._left -= 1
+            self._at_work -= 1
+            self._returned.append(given)
             return True
 
 
-def _decide(decision: Decision, session: Session) -> None:
-    delivery_rows.decide(session, [decision])
+def _is_turned_away(error: DeliveryError) -> bool:
+    """Whether the server had no room for one more connection, and perhaps has for fewer."""
+    return error.fatal and error.transient and error.stage == "session" and error.code == TOO_MANY

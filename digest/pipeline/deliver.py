@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -38,7 +38,8 @@ __all__ = ["Deliverer"]
 # So many mails are claimed at a time; how reader and address stand is not looked at again after that.
 CLAIM = 64
 CLAIM_SLOWLY = 4
-LETTER_LIFE = timedelta(hours=20)
+# One that no person sets, and that goes on while the machine sleeps, where there is such a clock.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Stop = Callable[[], bool]
 Say = Callable[[str], None]
@@ -145,11 +146,12 @@ class Deliverer:
                 if crew.is_done:
                     outcomes.count("waiting", len(due) - first)
                     break
-                for waiting, mail in claims.take(due[first : first + size], moment):
+                for waiting, mail in claims.take(due[first : first + size], replace(moment, now=clock())):
                     crew.put(waiting, mail)
                 progress(f"{min(first + size, len(due))} of {len(due)}")
         if crew.error is not None:
             raise crew.error
+        outcomes.close()
         if outcomes.broken is not None:
             raise outcomes.broken
         return outcomes.counts
@@ -166,5 +168,5 @@ def _clock(moment: Moment) -> Callable[[], datetime]:
     """The time of a run that may last long; a clock that a person has set stands still."""
     if moment.pinned or moment.day is not None:
         return lambda: moment.now
-    began = time.monotonic()
-    return lambda: moment.now + timedelta(seconds=time.monotonic() - began)
+    began = time.clock_gettime(_CLOCK)
+    return lambda: moment.now + timedelta(seconds=time.clock_gettime(_CLOCK) - began)

@@ -4,6 +4,7 @@ One thread writes. It takes whatever waits and commits it together, so that ten 
 more commits than one.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -13,6 +14,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from digest.errors import StorageError
 from digest.storage import deliveries as delivery_rows
 from digest.storage.database import Database
 from digest.storage.deliveries import Decision
@@ -37,6 +39,7 @@ _Entry = _Mark | Decision | Callable[[Session], None]
 
 # How long a commit waits for others to join it.
 PATIENCE_S = 0.002
+LOOK_S = 5.0
 
 
 class Ledger:
@@ -75,7 +78,9 @@ class Ledger:
         mark = _Mark(delivery_id)
         mark.pending.acquire()
         self._put(mark)
-        mark.pending.acquire()
+        while not mark.pending.acquire(timeout=LOOK_S):
+            if not self._thread.is_alive() and mark.error is None:
+                raise StorageError("this run of sending is over")
         if mark.error is not None:
             raise mark.error
 
@@ -91,8 +96,14 @@ class Ledger:
         """Return once everything is durable. Raises what went wrong while writing."""
         self._queue.put(None)
         self._thread.join()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, self._error or StorageError("this run of sending is over")
+        with contextlib.suppress(queue.Empty):
+            while True:  # who was given up waiting for may come still, and must not wait for ever
+                if isinstance(late := self._queue.get_nowait(), _Mark):
+                    late.error = self._error
+                    late.pending.release()
+        if error is not None:
+            raise error
 
     def _put(self, entry: _Entry) -> None:
         if self._error is not None:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Delivery, Issue, Letter, Paper, Source
-from digest.pipeline.claims import Verdict, judge
+from digest.pipeline.claims import LastLook, judge
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import get_subscriber
 from digest.pipeline.refresh import ConfiguredSource
@@ -102,7 +102,7 @@ def list_waiting(database: Database, moment: Moment) -> list[dict[str, Any]]:
     """
     with database.read() as session:
         waiting = delivery_rows.list_waiting(session, delivery_rows.list_due(session, moment.now))
-        due = [one.delivery_id for one in waiting if judge(one, moment) is Verdict.SEND]
+        due = [one.delivery_id for one in waiting if judge(one, moment) is LastLook.SEND]
         rows = [
             _mail(*row) | {"interrupted": False} for row in delivery_rows.list_deliveries(session, ids=due)
         ]

@@ -7,7 +7,7 @@ whoever lost it changes nothing.
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Boolean, Integer, Select, bindparam, func, or_, select, update
@@ -37,6 +37,8 @@ __all__ = [
     "withdraw",
 ]
 
+# Longer than anything is put off.
+MAX_PUT_OFF = timedelta(hours=12)
 # Not yet on their way, and not given up.
 WAITING = (DeliveryStatus.PLANNED.value, DeliveryStatus.DEFERRED.value)
 
@@ -92,7 +94,12 @@ def list_due(s: Session, now: datetime) -> Sequence[int]:
     Says nothing about whether a reader may still be written to: whoever sends decides that.
     """
     deferred = col(Delivery.status) == DeliveryStatus.DEFERRED.value
-    ready = col(Delivery.retry_at).is_(None) | (col(Delivery.retry_at) <= now)
+    # What is put off for longer than anything ever is was put off by a clock that was wrong.
+    ready = (
+        col(Delivery.retry_at).is_(None)
+        | (col(Delivery.retry_at) <= now)
+        | (col(Delivery.retry_at) > now + MAX_PUT_OFF)
+    )
     planned = col(Delivery.status) == DeliveryStatus.PLANNED.value
     query = select(col(Delivery.id)).where(planned | (deferred & ready)).order_by(col(Delivery.id))
     return array("q", s.execute(query).scalars())
@@ -222,7 +229,7 @@ def complete(s: Session, decisions: Sequence[Decision], *, lease: str) -> int:
 
 
 def decide(s: Session, decisions: Sequence[Decision]) -> None:
-    """Write down what becomes of deliveries that nobody is sending; attempts stay as they were."""
+    """Write down what becomes of deliveries that nobody is sending."""
     if decisions:
         s.connection().execute(_DECIDE, [_parameters(one) for one in decisions])
 
