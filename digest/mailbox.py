@@ -3,6 +3,8 @@
 import contextlib
 import imaplib
 import ipaddress
+import itertools
+import logging
 import os
 import re
 import ssl
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
 
-from digest.errors import ConfigError, DigestError
+from digest.errors import ConfigError, DigestError, UsageError
 
 __all__ = [
     "ImapMailbox",
@@ -28,6 +30,8 @@ __all__ = [
     "parse_imap_url",
 ]
 
+_log = logging.getLogger(__name__)
+
 MAX_BYTES = 1024 * 1024
 TIMEOUT_S = 30.0
 
@@ -39,8 +43,11 @@ class MailboxError(DigestError):
 class Mailbox(Protocol):
     """Unread mail, one at a time."""
 
-    def mails(self) -> Iterator[tuple[str, bytes]]:
-        """Each unread mail with a name for it, at most the first 1 MiB. Raises ``MailboxError``."""
+    def mails(self) -> Iterator[tuple[str, bytes | None]]:
+        """Each unread mail with a name for it, at most the first 1 MiB; ``None`` if it cannot be read.
+
+        Raises ``MailboxError`` where none can be.
+        """
 
     def mark_done(self, ref: str) -> None:
         """Mark a mail as read, so that it is not given again. Raises ``MailboxError``."""
@@ -50,8 +57,8 @@ class Mailbox(Protocol):
 def open_mailbox(place: str, *, stream: BinaryIO | None = None) -> Iterator[Mailbox]:
     """The mailbox at ``place``: ``-`` (one mail from ``stream``), an ``imaps://`` address, or a Maildir.
 
-    Raises ``ConfigError`` for an address that is none, and ``MailboxError`` where it cannot be opened;
-    neither tells a password.
+    Raises ``ConfigError`` for an address that is none, ``UsageError`` for a path that is none, and
+    ``MailboxError`` where it cannot be opened; none tells a password.
     """
     if place == "-":
         yield StreamMailbox(stream)
@@ -62,13 +69,24 @@ def open_mailbox(place: str, *, stream: BinaryIO | None = None) -> Iterator[Mail
         finally:
             box.close()
     else:
-        yield MaildirMailbox(Path(place).expanduser())
+        yield MaildirMailbox(_read_path(place))
 
 
 def check_mailbox(place: str) -> None:
-    """Raise ``ConfigError`` for a setting that names no mailbox. Opens nothing."""
+    """Raise ``ConfigError`` or ``UsageError`` for a setting that names no mailbox. Opens nothing."""
     if "://" in place:
         parse_imap_url(place)
+    else:
+        _read_path(place)
+
+
+def _read_path(place: str) -> Path:
+    if "\0" in place:
+        raise UsageError(f"{place!r} is no path: it contains a zero byte")
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{place!r} is no path: nobody here has that home") from None
 
 
 class StreamMailbox:
@@ -81,9 +99,12 @@ class StreamMailbox:
         """The one mail. The rest of a larger one is read too and dropped, or its writer would fail."""
         if self._stream is None:
             return
-        raw = self._stream.read(MAX_BYTES)
-        while self._stream.read(MAX_BYTES):
-            pass
+        try:
+            raw = self._stream.read(MAX_BYTES)
+            while self._stream.read(MAX_BYTES):
+                pass
+        except OSError as error:
+            raise MailboxError(f"the mail cannot be read: {_words(error)}") from error
         if raw.strip():
             yield "-", raw
 
@@ -103,21 +124,31 @@ class MaildirMailbox:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def mails(self) -> Iterator[tuple[str, bytes]]:
-        """Unread mail by name, which is by age; a file that another program moved meanwhile is let be."""
+    def mails(self) -> Iterator[tuple[str, bytes | None]]:
+        """Unread mail by name, which is by age; a file that another program moved meanwhile is let be.
+
+        What is no plain file, or may not be read, stands in nobody's way.
+        """
         for ref in self._unread():
-            raw = self._read(ref)
-            if raw is not None:
-                yield ref, raw
+            raw = None
+            try:
+                raw = self._read(ref)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                _log.warning("%s of the Maildir %s cannot be read: %s", ref, self._path, _words(error))
+            yield ref, raw
 
     def mark_done(self, ref: str) -> None:
-        """Move the file to ``cur`` with the flag S, beside the flags it has."""
+        """Move the file to ``cur`` with the flag S, beside the flags it has; never over another file."""
         name, _, flags = Path(ref).name.partition(":2,")
         flags = "".join(sorted({*flags, "S"}))
         try:
             (self._path / "cur").mkdir(mode=0o700, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # moved by another program: no longer ours to mark
-                (self._path / ref).rename(self._path / "cur" / f"{name}:2,{flags}")
+            for number in itertools.count():
+                free = f"{name}.{number}" if number else name
+                if _move(self._path / ref, self._path / "cur" / f"{free}:2,{flags}"):
+                    return
         except OSError as error:
             raise self._unusable(error) from error
 
@@ -137,21 +168,45 @@ class MaildirMailbox:
             raise self._unusable(error) from error
         return sorted(found, key=lambda ref: ref.partition("/")[2])
 
-    def _read(self, ref: str) -> bytes | None:
+    def _read(self, ref: str) -> bytes:
         # No links, and no waiting for who writes to a pipe: only plain files are mail.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            with os.fdopen(os.open(self._path / ref, flags), "rb") as file:
-                return file.read(MAX_BYTES) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            if (self._path / ref).is_symlink() or (self._path / ref).is_dir():
-                return None
-            raise self._unusable(error) from error
+        descriptor = os.open(self._path / ref, flags)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError("it is no plain file")
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(MAX_BYTES)
 
     def _unusable(self, error: OSError) -> MailboxError:
         return MailboxError(f"the Maildir {self._path} cannot be used: {error.strerror or error}")
+
+
+def _move(source: Path, target: Path) -> bool:
+    """Give a file a new name, if that is free; whether it was. A file that is gone is nobody's to move."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        if not _is_same(source, target):
+            return False
+        # A run died between the two steps: the file has both names already.
+    except FileNotFoundError:
+        return True
+    except OSError:  # no hard links here, or none to another owner's file
+        if os.path.lexists(target):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            source.rename(target)
+        return True
+    source.unlink(missing_ok=True)
+    return True
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(one.lstat(), other.lstat())
+    except FileNotFoundError:
+        return False
 
 
 # --- IMAP ------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from hashlib import blake2b
@@ -12,10 +13,11 @@ import pytest
 
 from digest.bounces import ReportKind
 from digest.errors import UsageError
-from digest.mailbox import open_mailbox
+from digest.mailbox import MailboxError, open_mailbox
 from digest.models import Bounce, Delivery, Subscriber
 from digest.pipeline.incoming import Incoming, IncomingRules, failures_in_a_row
 from digest.pipeline.readers import Schedule, activate_subscriber, add_subscriber, remove_subscriber
+from digest.pipeline.suppressing import add_suppression
 from digest.storage import bounces as bounce_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
@@ -279,8 +281,8 @@ def test_suppression_survives_the_reader(database: Database, tmp_path: Path) -> 
         add_subscriber(database, "Ada@example.org", Schedule(), active=True, now=NOW)
     add_subscriber(database, READER, Schedule(), active=True, now=NOW, feed_only=True)
     with database.read() as s:
-        assert suppression_rows.list_suppressed(s, [READER.upper(), "bo@example.org"]) == {READER.upper()}
-        assert suppression_rows.is_suppressed(s, READER)
+        assert suppression_rows.get_suppression(s, READER.upper()) is not None
+        assert suppression_rows.get_suppression(s, "bo@example.org") is None
 
 
 def test_the_operator_mends_a_bounce_and_old_ones_count_no_more(database: Database) -> None:
@@ -316,6 +318,41 @@ def test_a_weaker_reason_does_not_replace_a_stronger(database: Database) -> None
         with pytest.raises(ValueError, match="whim"):
             suppression_rows.add_suppression(s, READER, "whim", now=NOW)
     assert (row.reason, row.detail) == ("complained", "complained")
+
+
+def claim(database: Database, number: int, *, data: bool = False) -> None:
+    """That mail is being sent; with ``data`` its end has left."""
+    with database.write() as s:
+        row = s.get_one(Delivery, delivery(database, number).id)
+        row.status, row.lease, row.attempts, row.data_at = "sending", "f" * 16, 1, NOW if data else None
+
+
+@pytest.mark.parametrize(("data", "status"), [(False, "planned"), (True, "sending")])
+def test_the_operator_holds_back_what_is_on_its_way(database: Database, *, data: bool, status: str) -> None:
+    """A claimed mail waits again, to be looked at again, unless its end has left."""
+    send_issues(database, 1)
+    send_issues(database, 0, "bo@example.org")
+    claim(database, 1, data=data)
+    add_suppression(database, "Bo@example.org", detail="", now=NOW)
+    assert delivery(database, 1).status == "sending"
+    assert add_suppression(database, "Ada@example.org", detail="asked by phone", now=NOW) == "operator"
+    row = delivery(database, 1)
+    assert (row.status, row.lease is None, row.attempts) == (status, not data, int(data))
+
+
+@pytest.mark.parametrize("way", ["complaint", "bounce", "leave"])
+def test_what_comes_back_holds_back_what_is_on_its_way(database: Database, way: str) -> None:
+    """A complaint, a suspension and a reader's wish do so too."""
+    reader = send_issues(database, 2)
+    claim(database, 2)
+    mails = {
+        "complaint": complaint(mail_from=envelope(1)),
+        "bounce": dsn(failed("5.1.1"), to=envelope(1)),
+        "leave": letter(to=leaving(reader)),
+    }
+    take(database, mails[way])
+    assert delivery(database, 2).status == "planned"
+    assert state(database)[0] != "active"
 
 
 # --- commands --------------------------------------------------------------------------------------
@@ -454,6 +491,62 @@ def test_a_run_counts_marks_and_leaves_what_is_not_ours(database: Database, tmp_
     assert sorted(path.name for path in (box / "cur").iterdir()) == ["1-bounce:2,S", "4-leave:2,S"]
 
 
+def fill(box: Path, mails: dict[str, bytes]) -> Path:
+    """A Maildir with these mails as new."""
+    (box / "new").mkdir(parents=True)
+    for name, raw in mails.items():
+        (box / "new" / name).write_bytes(raw)
+    return box
+
+
+def test_a_day_believes_few_senders(database: Database, tmp_path: Path) -> None:
+    """Whoever writes in the name of all readers takes off five; proven wishes are not held back by them."""
+    readers = [send_issues(database, 0, f"r{number}@example.org") for number in range(8)]
+    mails = {f"{one.id:02}": letter("unsubscribe", sender=str(one.email)) for one in readers}
+    again = {"00": letter("STOP", sender=str(readers[0].email))}  # said twice, it counts once
+    proven = {"99": letter(to=leaving(readers[7]), sender=str(readers[7].email))}
+    box = fill(tmp_path / "box", again | mails | proven)
+    with open_mailbox(str(box)) as mailbox:
+        counts = make_incoming(database).read(mailbox, NOW)
+    assert {name: count for name, count in counts.items() if count} == {
+        "read": 10, "unsubscribed": 6, "repeated": 1, "unproven": 3,
+    }  # fmt: skip
+    standing = [state(database, str(one.email))[0] for one in readers]
+    assert standing == ["unsubscribed"] * 5 + ["active"] * 2 + ["unsubscribed"]
+    assert sorted(path.name for path in (box / "new").iterdir()) == ["06", "07", "08"]
+    for hours, left in ((23, 2), (25, 0)):  # the others another day
+        with open_mailbox(str(box)) as mailbox:
+            counts = make_incoming(database).read(mailbox, NOW + timedelta(hours=hours))
+        assert counts["unproven"] == left
+
+
+class StubbornMailbox:
+    """Two mails and one that cannot be read; none can be marked."""
+
+    def __init__(self, *mails: bytes) -> None:
+        self._mails = mails
+
+    def mails(self) -> Iterator[tuple[str, bytes | None]]:
+        yield "odd", None
+        yield from (("mail", raw) for raw in self._mails)
+
+    def mark_done(self, ref: str) -> None:
+        raise MailboxError(f"{ref} cannot be marked")
+
+
+def test_what_cannot_be_read_or_marked_stops_nothing(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All others are acted upon; the count and the log tell of it."""
+    send_issues(database, 2)
+    mails = [dsn(failed("4.2.2"), to=envelope(number)) for number in (1, 2)]
+    counts = make_incoming(database).read(StubbornMailbox(*mails), NOW)
+    assert {name: count for name, count in counts.items() if count} == {
+        "read": 2, "bounced": 2, "unreadable": 3,
+    }  # fmt: skip
+    assert "mail cannot be marked" in caplog.text
+
+
 def outcome(number: int, *kinds: str, status: str = "bounced") -> tuple[int, str, set[str]]:
     """One issue that left."""
     return number, status, set(kinds)
@@ -523,6 +616,73 @@ def test_a_mailbox_that_is_none_is_told(tmp_path: Path) -> None:
     ran = run("bounces", "read", "imap://ada:s3cret-word@mail.example")
     assert ran.code == 2
     assert "s3cret" not in ran.err + ran.out
+
+
+def store_issue(status: str) -> None:
+    """A reader, and a mail to them, in the database of the settings."""
+    ok("subscriber", "add", READER, "--active")
+    with closing(Database(f"sqlite:///{Path.cwd() / 'data/digest.db'}")) as database, database.write() as s:
+        reader = subscriber_rows.get_subscriber(s, READER)
+        assert reader is not None
+        (subscription,) = subscriber_rows.list_subscriptions(s, reader.id or 0)
+        add_issue(s, subscription, delivery=make_delivery(message_id(1), status=status))
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_pipe_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """75 keeps a report in the mail server while its mail is being sent; in a mailbox it just stays."""
+    store_issue("sending")
+    raw = dsn(failed("5.1.1"), to=envelope(1))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    ran = run("bounces", "read", "-", "--json")
+    assert (ran.code, ran.json["later"]) == (75, 1)
+    assert "once more" in ran.err
+    assert ok("bounces", "read", str(fill(tmp_path / "box", {"1": raw})), "--json").json["later"] == 1
+    assert "75" in ok("bounces", "read", "--help").out
+
+
+@pytest.mark.usefixtures("_settings")
+def test_without_stdin_there_is_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed by whoever started the command: one sentence."""
+    monkeypatch.setattr(sys, "stdin", None)
+    ran = run("bounces", "read", "-")
+    assert ran.code == 2
+    assert ran.err.startswith("digest: ")
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_home_of_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a word of the command, and as a setting."""
+    ran = run("bounces", "read", "~nobody-of-that-name/x")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    monkeypatch.setenv("DIGEST_BOUNCE_MAILBOX", "~nobody-of-that-name/x")
+    ran = run("status")
+    assert ran.code == 2
+    assert "nobody-of-that-name" in ran.err
+
+
+@pytest.mark.usefixtures("_settings")
+def test_an_odd_file_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    """All else is read."""
+    box = fill(tmp_path / "box", {"1": letter("Hello")})
+    (box / "new" / "0").mkdir()
+    ran = run("bounces", "read", str(box))
+    assert (ran.code, ran.out) == (1, "1 read, 1 unknown, 1 unreadable\n")
+    assert "new/0" in ran.err
+
+
+@pytest.mark.usefixtures("_settings")
+def test_unproven_wishes_are_told_in_words(tmp_path: Path) -> None:
+    """They are not to be found by chance."""
+    names = [f"r{number}@example.org" for number in range(6)]
+    for name in names:
+        ok("subscriber", "add", name, "--active")
+    mails = {name: letter("unsubscribe", sender=name) for name in names}
+    ran = ok("bounces", "read", str(fill(tmp_path / "box", mails)))
+    assert ran.out == "6 read, 5 unsubscribed, 1 unproven\n"
+    assert "forged" in ran.err
+    assert "digest suppression add" in ran.err
 
 
 @pytest.mark.usefixtures("_settings")

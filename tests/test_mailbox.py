@@ -2,13 +2,14 @@
 
 import io
 import os
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, UsageError
 from digest.mailbox import MAX_BYTES, Mailbox, MailboxError, check_mailbox, open_mailbox, parse_imap_url
 from tests.imap_server import Box, serving
 
@@ -16,9 +17,11 @@ SECRET = "s3cret-word"
 
 
 def read_all(mailbox: Mailbox, *, mark: bool = True) -> list[bytes]:
-    """All unread mail."""
+    """All unread mail that can be read."""
     found = []
     for ref, raw in mailbox.mails():
+        if raw is None:
+            continue
         found.append(raw)
         if mark:
             mailbox.mark_done(ref)
@@ -49,14 +52,82 @@ def test_a_maildir_is_read_once_and_keeps_everything(maildir: Path) -> None:
     assert sorted(path.name for path in (maildir / "cur").iterdir()) == ["1.x:2,FRS", "2.x:2,S", "3.x:2,S"]
 
 
-def test_what_is_no_plain_file_is_let_be(maildir: Path) -> None:
-    """Links, pipes and folders are not mail, and nobody waits for them."""
+def test_what_is_no_plain_file_stops_nothing(maildir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links, pipes, sockets and folders: nobody waits for them, and each is told as unreadable."""
     (maildir / "new" / "link").symlink_to("/etc/hostname")
     os.mkfifo(maildir / "new" / "pipe")
     (maildir / "new" / "folder").mkdir()
+    (maildir / "cur" / "odd:2,").mkdir()
+    monkeypatch.chdir(maildir / "new")  # the name of a socket may not be long
+    with socket.socket(socket.AF_UNIX) as plug:
+        plug.bind("socket")
     (maildir / "new" / "mail").write_bytes(b"x" * (MAX_BYTES + 5))
     with open_mailbox(str(maildir)) as mailbox:
+        given = list(mailbox.mails())
         assert [len(raw) for raw in read_all(mailbox)] == [MAX_BYTES]
+    assert {ref for ref, raw in given if raw is None} == {
+        "new/link", "new/pipe", "new/folder", "cur/odd:2,", "new/socket",
+    }  # fmt: skip
+
+
+def test_a_file_that_may_not_be_read_stops_nothing(maildir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another owner's, as a copy made by root leaves it: the others are read."""
+    for name in ("1", "2"):
+        (maildir / "new" / name).write_bytes(name.encode())
+    really_open = os.open
+
+    def refuse(path: Path, flags: int) -> int:
+        if path.name == "1":
+            raise PermissionError(13, "Permission denied")
+        return really_open(path, flags)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with open_mailbox(str(maildir)) as mailbox:
+        assert list(mailbox.mails()) == [("new/1", None), ("new/2", b"2")]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_has_the_name_already_is_kept(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    """Another mail, or a folder, stands where a mail is to go: it gets a name of its own."""
+    (maildir / "new" / "a").write_bytes(b"new a")
+    (maildir / "cur" / "a:2,S").write_bytes(b"old a")
+    (maildir / "new" / "b").write_bytes(b"new b")
+    (maildir / "cur" / "b:2,S").mkdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:  # a file system, or a kernel's rule, without them
+        monkeypatch.setattr(os, "link", refuse)
+    with open_mailbox(str(maildir)) as mailbox:
+        assert read_all(mailbox) == [b"new a", b"new b"]
+        assert read_all(mailbox) == []
+    assert list((maildir / "new").iterdir()) == []
+    kept = [path for path in (maildir / "cur").iterdir() if path.is_file()]
+    assert sorted(path.read_bytes() for path in kept) == [b"new a", b"new b", b"old a"]
+    assert all(path.name.endswith(":2,S") for path in kept)
+
+
+def test_a_mark_that_was_cut_short_is_finished(maildir: Path) -> None:
+    """A run that died between the two steps left one file under both names; it becomes one again."""
+    (maildir / "new" / "a").write_bytes(b"a")
+    (maildir / "cur" / "a:2,S").hardlink_to(maildir / "new" / "a")
+    with open_mailbox(str(maildir)) as mailbox:
+        assert read_all(mailbox) == [b"a"]
+    assert [path.name for folder in ("new", "cur") for path in (maildir / folder).iterdir()] == ["a:2,S"]
+
+
+@pytest.mark.parametrize("place", ["~nobody-of-that-name/box", "a\0b"])
+def test_a_path_that_names_nothing_is_told(place: str) -> None:
+    """As a setting, and when it is opened."""
+    with pytest.raises(UsageError) as checked:
+        check_mailbox(place)
+    with pytest.raises(UsageError) as opened, open_mailbox(place):
+        pass
+    assert str(checked.value) == str(opened.value)
+    assert str(checked.value).isprintable()
 
 
 def test_mail_that_another_program_moves_meanwhile_is_let_be(maildir: Path) -> None:
@@ -95,6 +166,13 @@ def test_a_stream_holds_one_mail() -> None:
     assert stream.read() == b""
     with open_mailbox("-", stream=io.BytesIO(b"\n")) as mailbox:
         assert read_all(mailbox) == []
+
+
+def test_a_stream_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """As where only writing is allowed."""
+    told = pytest.raises(MailboxError, match="cannot be read")
+    with (tmp_path / "out").open("wb") as stream, open_mailbox("-", stream=stream) as mailbox, told:
+        read_all(mailbox)
 
 
 # --- IMAP ------------------------------------------------------------------------------------------

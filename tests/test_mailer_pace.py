@@ -26,6 +26,7 @@ from digest.mailer import Pacer, Rate, backoff, parse_rate
         ("1 per 10 seconds", Rate(1, 10)),
         ("30 per 5 minutes", Rate(30, 300)),
         ("30/min", Rate(30, 60)),
+        ("1 per 31 days", Rate(1, 31 * 86400)),
     ],
 )
 def test_a_rate_is_read_as_a_person_writes_it(text: str, rate: Rate) -> None:
@@ -46,6 +47,14 @@ def test_what_is_no_rate_is_said_with_how_to_write_one(text: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("text", ["1 per 32 days", "1 per 999999 days", "5 per 745 hours", "1/999999d"])
+def test_a_period_beyond_a_month_is_refused_with_its_reason(text: str) -> None:
+    """A date that far back may not even be one."""
+    with pytest.raises(UsageError, match="31 days") as caught:
+        parse_rate(text)
+    assert "20 per second" in str(caught.value)
+
+
 @given(st.text(max_size=30))
 def test_reading_a_rate_never_fails_otherwise(text: str) -> None:
     try:
@@ -53,7 +62,7 @@ def test_reading_a_rate_never_fails_otherwise(text: str) -> None:
     except UsageError:
         return
     assert rate.count >= 1
-    assert rate.period_s >= 1
+    assert 1 <= rate.period_s <= 31 * 86400
 
 
 class Clock:

@@ -16,6 +16,8 @@ Place = Annotated[
         help="A Maildir, imaps://user:password@host/INBOX, or - for one mail on stdin; else as set.",
     ),
 ]
+# EX_TEMPFAIL of sysexits.h: a mail server keeps the mail, and pipes it once more later.
+TRY_AGAIN = 75
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many at most.")]
 
 
@@ -36,6 +38,10 @@ def read_bounces(context: typer.Context, place: Place = None, as_json: Json = Fa
     """Read incoming mail: bounces, complaints, and readers who write to leave. Deletes nothing.
 
     What was understood is marked as read. What is not ours stays unread, for a person to find.
+
+    Exits with 1 if some mail cannot be read. The others are read all the same.
+
+    With - it exits with 75 if the mail that came back is still being sent: a mail server then tries later.
     """
     from digest.mailbox import open_mailbox
 
@@ -49,8 +55,10 @@ def read_bounces(context: typer.Context, place: Place = None, as_json: Json = Fa
     incoming = app.incoming()
     # One mail on stdin is somebody's pipe: it must not be lost because another run reads a mailbox.
     if place == "-":
+        if sys.stdin is None:
+            raise UsageError("there is no mail to read: stdin is closed")
         with open_mailbox(place, stream=sys.stdin.buffer) as mailbox:
-            _print_counts(incoming.read(mailbox, app.now()), as_json=as_json)
+            _tell(incoming.read(mailbox, app.now()), as_json=as_json, is_pipe=True)
         return
     with app.lock("bounces") as is_ours:
         if not is_ours:
@@ -58,11 +66,22 @@ def read_bounces(context: typer.Context, place: Place = None, as_json: Json = Fa
             return
         with open_mailbox(place) as mailbox, progress("Reading mail") as say:
             counts = incoming.read(mailbox, app.now(), progress=say)
-    _print_counts(counts, as_json=as_json)
+    _tell(counts, as_json=as_json)
 
 
-def _print_counts(counts: dict[str, int], *, as_json: bool) -> None:
+def _tell(counts: dict[str, int], *, as_json: bool, is_pipe: bool = False) -> None:
+    """Print what became of the mails, and end with the exit code that says so."""
     print_json(counts) if as_json else print_lines(in_words(counts))
+    if counts["unproven"]:
+        note(
+            f"digest: {counts['unproven']} more ask to leave by their sender's address alone, which may be "
+            "forged, so they stay unread; whoever means it: digest suppression add EMAIL"
+        )
+    if is_pipe and counts["later"]:
+        note("digest: the mail that this report is about is being sent; give the report once more later")
+        raise typer.Exit(TRY_AGAIN)
+    if counts["unreadable"]:
+        raise typer.Exit(1)
 
 
 def list_bounces(context: typer.Context, limit: Limit = 100, as_json: Json = False) -> None:

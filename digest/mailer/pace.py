@@ -15,6 +15,8 @@ __all__ = ["Pacer", "Rate", "backoff", "parse_rate"]
 FIRST_BACKOFF = timedelta(minutes=5)
 MAX_BACKOFF = timedelta(hours=4)
 MAX_COUNT = 1_000_000
+# As long as what was sent is looked back at.
+MAX_PERIOD_DAYS = 31
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _UNITS = {
     **_SECONDS,
@@ -42,15 +44,19 @@ class Rate:
 def parse_rate(text: str) -> Rate:
     """Read ``20 per second``, ``500/hour``, ``1 per 10 seconds`` or ``100 a day``.
 
-    Raises ``UsageError`` for anything else, for nothing at all per time, and for more than a million.
+    Raises ``UsageError`` for anything else, for nothing at all per time, for more than a million, and for
+    a period beyond 31 days.
     """
+    shown = "".join(letter for letter in text[:80] if letter.isprintable())
+    how = "write it like 20 per second, 500 per hour or 100 per day"
     found = _RATE.fullmatch(" ".join(text.lower().split()))
     if found and found[3] in _UNITS:
         count, period = int(found[1]), int(found[2] or 1) * _UNITS[found[3]]
+        if period > MAX_PERIOD_DAYS * _SECONDS["day"]:
+            raise UsageError(f"{shown!r} counts over more than {MAX_PERIOD_DAYS} days; {how}")
         if 1 <= count <= MAX_COUNT and period >= 1:
             return Rate(count, float(period))
-    shown = "".join(letter for letter in text[:80] if letter.isprintable())
-    raise UsageError(f"{shown!r} is no rate; write it like 20 per second, 500 per hour or 100 per day")
+    raise UsageError(f"{shown!r} is no rate; {how}")
 
 
 class Pacer:

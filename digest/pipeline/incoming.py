@@ -12,14 +12,15 @@ count once.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from digest.bounces import Command, CommandKind, Report, ReportKind, parse_command, parse_report
-from digest.mailbox import Mailbox
+from digest.mailbox import Mailbox, MailboxError
 from digest.models import Bounce, Delivery, Feedback, Subscriber
 from digest.storage import bounces as bounce_rows
 from digest.storage import papers as paper_rows
@@ -29,15 +30,21 @@ from digest.storage.database import Database
 from digest.tokens import address_tag, read_reader_reference, read_tag, read_token
 from digest.types import DeliveryStatus, SubscriberStatus
 
-__all__ = ["COUNTED", "Incoming", "IncomingRules", "failures_in_a_row"]
+__all__ = ["COUNTED", "MAX_BELIEVED", "Incoming", "IncomingRules", "failures_in_a_row"]
+
+_log = logging.getLogger(__name__)
 
 # What became of each mail; ``suspended`` counts readers besides.
 COUNTED = (
     "bounced", "complained", "delayed", "unsubscribed", "commands", "repeated", "ignored", "forged",
-    "unsigned", "unknown", "later",
+    "unsigned", "unproven", "unknown", "later",
 )  # fmt: skip
-# Not ours, or not understood: such mail stays unread, for a person to find.
-LEFT = ("unsigned", "unknown", "later")
+# Not ours, not proven or not understood: such mail stays unread, for a person to find.
+LEFT = ("unsigned", "unproven", "unknown", "later")
+# So many readers may leave in a day by the bare word, which anybody can write in anybody's name.
+MAX_BELIEVED = 5
+DAY = timedelta(days=1)
+BY_WORD = "by mail, as its sender"
 FAILURES = (ReportKind.HARD, ReportKind.SOFT, ReportKind.POLICY)
 TAG_CHARS = 27
 
@@ -61,18 +68,22 @@ class Incoming:
     def read(
         self, mailbox: Mailbox, now: datetime, *, progress: Callable[[str], None] = lambda _: None
     ) -> dict[str, int]:
-        """Act on every unread mail; return counts: ``read``, ``suspended``, and by outcome.
+        """Act on every unread mail; return counts: ``read``, ``suspended``, by outcome, ``unreadable``.
 
-        Raises ``MailboxError`` and ``StorageError``; what was done by then is done and marked.
+        The last are those that could not be read, or not be marked as read; the log says why. Raises
+        ``MailboxError`` and ``StorageError``; what was done by then is done and marked.
         """
-        counts = dict.fromkeys(("read", "suspended", *COUNTED), 0)
+        counts = dict.fromkeys(("read", "suspended", *COUNTED, "unreadable"), 0)
         for ref, raw in mailbox.mails():
+            if raw is None:
+                counts["unreadable"] += 1
+                continue
             outcome, suspended = self.take(raw, now)
             counts["read"] += 1
             counts[outcome] += 1
             counts["suspended"] += suspended
             if outcome not in LEFT:
-                mailbox.mark_done(ref)
+                counts["unreadable"] += not _is_marked(mailbox, ref)
             progress(str(counts["read"]))
         return counts
 
@@ -199,10 +210,10 @@ class Incoming:
         if command.token is not None:
             return self._signed(session, command, command.token, now)
         if command.kind is CommandKind.UNSUBSCRIBE and command.sender is not None:
-            # The sender may be forged: the harm is a nuisance. Not to listen would be the greater one.
+            # The sender may be forged: for a few the harm is a nuisance. Not to listen would be the greater.
             reader = subscriber_rows.get_subscriber(session, command.sender)
             if reader is not None:
-                return _unsubscribe(session, reader, "by mail, as its sender", now)
+                return _believe(session, reader, now)
         return "forged" if forged else "unknown"
 
     def _signed(self, session: Session, command: Command, token: str, now: datetime) -> str:
@@ -226,6 +237,24 @@ class Incoming:
             row.cadence = command.kind.value
             subscriber_rows.add_subscription(session, row)
         return "commands"
+
+
+def _is_marked(mailbox: Mailbox, ref: str) -> bool:
+    """Mark a mail as read; one that cannot be is read again, and counts once all the same."""
+    try:
+        mailbox.mark_done(ref)
+    except MailboxError as error:
+        _log.warning("%s is not marked as read: %s", ref, error)
+        return False
+    return True
+
+
+def _believe(session: Session, reader: Subscriber, now: datetime) -> str:
+    """Let a reader leave whom only the sender's address names, unless many have on this day."""
+    left = suppression_rows.count_suppressions(session, detail=BY_WORD, since=now - DAY)
+    if left >= MAX_BELIEVED and reader.status != SubscriberStatus.UNSUBSCRIBED:
+        return "unproven"
+    return _unsubscribe(session, reader, BY_WORD, now)
 
 
 def _reader(session: Session, subscriber_id: int, version: int) -> Subscriber | None:

@@ -3,19 +3,19 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from digest.models import Suppression
-from digest.storage.bulk import in_batches
+from digest.storage.deliveries import key_of, withdraw
+from digest.storage.subscribers import get_subscriber
 
 __all__ = [
     "REASONS",
     "add_suppression",
+    "count_suppressions",
     "delete_suppression",
     "get_suppression",
-    "is_suppressed",
-    "list_suppressed",
     "list_suppressions",
 ]
 
@@ -23,27 +23,9 @@ __all__ = [
 REASONS = ("bounced", "operator", "unsubscribed", "complained")
 
 
-def _key(email: str) -> str:
-    return email.strip().casefold()
-
-
 def get_suppression(s: Session, email: str) -> Suppression | None:
     """Why that address is not written to, upper and lower case aside; ``None``: it may be."""
-    return s.exec(select(Suppression).where(col(Suppression.email_key) == _key(email))).first()
-
-
-def is_suppressed(s: Session, email: str) -> bool:
-    """Whether that address must not be written to."""
-    return get_suppression(s, email) is not None
-
-
-def list_suppressed(s: Session, emails: Iterable[str]) -> set[str]:
-    """Those of the addresses, as they are spelt there, that must not be written to."""
-    spelt = {email: _key(email) for email in emails}
-    found: set[str] = set()
-    for batch in in_batches(spelt.values()):
-        found |= set(s.exec(select(Suppression.email_key).where(col(Suppression.email_key).in_(batch))))
-    return {email for email, key in spelt.items() if key in found}
+    return s.exec(select(Suppression).where(col(Suppression.email_key) == key_of(email))).first()
 
 
 def list_suppressions(s: Session) -> list[Suppression]:
@@ -51,9 +33,16 @@ def list_suppressions(s: Session) -> list[Suppression]:
     return list(s.exec(select(Suppression).order_by(col(Suppression.id))))
 
 
+def count_suppressions(s: Session, *, detail: str, since: datetime) -> int:
+    """How many came about in that way, and after that time."""
+    query = select(func.count()).where(Suppression.detail == detail, col(Suppression.created_at) > since)
+    return s.exec(query).one()
+
+
 def add_suppression(s: Session, email: str, reason: str, *, detail: str = "", now: datetime) -> Suppression:
     """Write to an address no more; a stronger reason that stands already stays.
 
+    Its reader's mails are taken back from who is sending them, as long as their end has not left.
     ``reason`` is one of ``REASONS`` (``ValueError`` for another).
     """
     if reason not in REASONS:
@@ -61,17 +50,20 @@ def add_suppression(s: Session, email: str, reason: str, *, detail: str = "", no
     strength = REASONS.index(reason)
     row = get_suppression(s, email)
     if row is None:
-        row = Suppression(email_key=_key(email), reason=reason, detail=detail, created_at=now)
+        row = Suppression(email_key=key_of(email), reason=reason, detail=detail, created_at=now)
     elif strength > REASONS.index(row.reason):
         row.reason, row.detail, row.created_at = reason, detail, now
     s.add(row)
     s.flush()
+    reader = get_subscriber(s, email)
+    if reader is not None and reader.id is not None:
+        withdraw(s, reader.id)
     return row
 
 
 def delete_suppression(s: Session, email: str, *, reasons: Iterable[str] = REASONS) -> bool:
     """Let an address be written to again, if it is suppressed for one of these reasons; whether it was."""
     query = delete(Suppression).where(
-        col(Suppression.email_key) == _key(email), col(Suppression.reason).in_(list(reasons))
+        col(Suppression.email_key) == key_of(email), col(Suppression.reason).in_(list(reasons))
     )
     return bool(s.exec(query).rowcount)
