@@ -144,8 +144,11 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _without_slash(cls, value: str | None) -> str | None:
-        return value.rstrip("/") if value else None
+    def _plain_address(cls, value: str | None) -> str | None:
+        # Links are compared as text later, so what may be written in either case is written in one.
+        scheme, mark, rest = (value or "").strip().rstrip("/").partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}" or None
 
     @field_validator("data_dir")
     @classmethod

@@ -162,7 +162,7 @@ def run_compose(
         def work() -> tuple[RunOutcome, bool]:
             counts = app.composer().compose(moment, only=only, early=early, hold=hold, progress=progress)
             try:
-                app.publisher().write(moment)
+                app.publisher().write_changed(moment)
             except DigestError as error:
                 return RunOutcome(counts | {"error": str(error)}, ok=False), False
             return RunOutcome(counts), True

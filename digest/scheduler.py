@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -20,6 +21,8 @@ Job = Callable[[], object]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # How often to look whether the wall clock was set back, which would leave jobs waiting for hours.
 _CLOCK_CHECK_S = 60.0
+# How long the job at work may take to end; service managers kill after ten seconds or more.
+_GRACE_S = 9.0
 
 
 class Scheduler:
@@ -33,6 +36,8 @@ class Scheduler:
         self.stopping = False
         # Unlike an Event, a SimpleQueue may be filled by a signal handler that interrupted its owner.
         self._end: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
         self._every = {
             "refresh": (refresh, timedelta(minutes=refresh_minutes)),
             "tick": (tick, timedelta(minutes=tick_minutes)),
@@ -43,8 +48,12 @@ class Scheduler:
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
 
-    def run(self) -> None:
-        """Run until SIGTERM, SIGINT or :meth:`stop`; then finish the job at work, and return."""
+    def run(self) -> bool:
+        """Run until SIGTERM, SIGINT or :meth:`stop`; then say whether the job at work came to its end.
+
+        It has nine seconds for that; one that takes longer is still at work in its thread, and Python waits
+        for it before it exits. A second signal does what it did before: it ends the process, or raises.
+        """
         now = datetime.now(UTC)
         for name, (job, every) in self._every.items():
             self._scheduler.add_job(
@@ -56,7 +65,8 @@ class Scheduler:
                 with contextlib.suppress(queue.Empty):
                     self._end.get(timeout=_CLOCK_CHECK_S)
                 self._bring_forward(datetime.now(UTC))
-            self._scheduler.shutdown(wait=True)
+            self._scheduler.shutdown(wait=False)
+            return self._idle.wait(_GRACE_S)
 
     def stop(self) -> None:
         """Ask :meth:`run` to end; may be called from any thread or signal handler."""
@@ -64,8 +74,13 @@ class Scheduler:
         self._end.put(None)
 
     def _call(self, job: Job) -> None:
-        if not self.stopping:  # a job may have waited behind the one that was at work
-            job()
+        # First not idle, then the look at the end: whoever sees it idle after that knows that none begins.
+        self._idle.clear()
+        try:
+            if not self.stopping:  # a job may have waited behind the one that was at work
+                job()
+        finally:
+            self._idle.set()
 
     def _bring_forward(self, now: datetime) -> None:
         """Make due what a clock set back would leave waiting for longer than its interval."""
@@ -77,13 +92,26 @@ class Scheduler:
 
 @contextlib.contextmanager
 def _on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT call ``stop`` meanwhile; only the main thread can."""
+    """Let the first SIGTERM or SIGINT call ``stop``; only the main thread can.
+
+    The handlers of before are back from then on, so that a second one ends what will not end by itself.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, lambda *_: stop()) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        stop()
+
+    for number in _SIGNALS:
+        signal.signal(number, note)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore()

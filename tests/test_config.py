@@ -143,6 +143,19 @@ def test_settings_that_are_right_pass_all_checks(monkeypatch: pytest.MonkeyPatch
     assert read_settings().base_url == "https://digest.example.org/papers"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("HTTPS://Digest.Example.ORG", "https://digest.example.org"),
+        ("Http://Digest.example.org:8080/My/Path/", "http://digest.example.org:8080/My/Path"),
+    ],
+)
+def test_the_web_address_is_kept_in_lower_case(written: str, meant: str) -> None:
+    """But for its path, where case counts; links that begin otherwise are refused in every mail."""
+    Path("digest.toml").write_text(f'base_url = "{written}"\n')
+    assert read_settings().base_url == meant
+
+
 def test_a_named_file_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """DIGEST_CONFIG must not silently fall back to defaults."""
     monkeypatch.setenv("DIGEST_CONFIG", "elsewhere.toml")

@@ -366,6 +366,24 @@ def test_a_source_that_is_dead_for_days_holds_nobody(app: App, site: DailyServer
     assert step(app, 15, "09:01").get("held") is None
 
 
+@pytest.mark.parametrize("early", ["", "05:00"])
+def test_waiting_never_costs_two_dates_in_a_row(app: App, site: DailyServer, early: str) -> None:
+    """Steps run once a day never end a hold: the date is lost, and the next one goes without the source.
+
+    Whether the lost date is marked together with the next issue, or by an earlier run, is the same.
+    """
+    subscribe()
+    step(app, 12, "08:00")
+    site.broken = ALL_DAYS
+    assert step(app, 13, "08:00")["held"] == 1
+    if early:
+        assert "held" not in step(app, 14, early)
+    assert "held" not in step(app, 14, "08:00")
+    assert fates(app)[13] == Cause.TOO_LATE.value
+    assert coverage(app, 14)  # so there is an issue, without papers since nothing could be read
+    assert "waited" not in coverage(app, 14)
+
+
 def test_a_source_that_nobody_reads_holds_nobody(app: App, site: DailyServer) -> None:
     """Good on Sunday, broken on Monday at five, and not read since: nothing is to be waited for."""
     subscribe(day=10)
@@ -411,10 +429,13 @@ def test_a_run_may_say_that_nothing_waits(app: App, site: DailyServer) -> None:
 
 
 def test_composing_often_is_seen_from_the_runs(app: App, site: DailyServer) -> None:
+    """Two earlier runs within twice the hold; one alone may have been made by hand."""
     subscribe()
     step(app, 12, "06:30")
     composer = app.composer()
-    for time, often in (("06:30", True), ("08:29", True), ("08:31", False), ("06:00", False)):
+    step(app, 12, "07:30")
+    cases = (("07:00", False), ("07:30", True), ("10:29", True), ("10:31", False), ("06:00", False))
+    for time, often in cases:
         moment = Moment(datetime.fromisoformat(at(12, time)), pinned=True)
         assert composer.composes_often(moment) is often
 

@@ -1,5 +1,7 @@
 """``digest why`` end to end: each cause is reached by doing what leads to it, and named."""
 
+import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,3 +200,49 @@ def test_a_pause_that_is_over_is_still_the_reason_for_its_days(site: DailyServer
         ok("compose", "--now", f"2026-01-{day}T09:00:00Z")
     ok("subscriber", "activate", READER)
     assert why("--now", "2026-01-16T10:00:00Z", "--date", "2026-01-14")["cause"] == "paused"
+
+
+def test_a_day_that_was_skipped_is_previewed_as_it_would_be(site: DailyServer) -> None:
+    """Its row is a mark, no issue that was composed; its papers came with the next day's."""
+    subscribe("--active")
+    ok("refresh", "--now", f"{MONDAY}T08:30:00Z")
+    ok("compose", "--now", "2026-01-13T09:00:00Z")
+    assert why("--now", "2026-01-13T10:00:00Z", "--date", MONDAY)["cause"] == "scheduler_did_not_run"
+    words = ("preview", READER, "--date", MONDAY, "--now", "2026-01-13T10:00:00Z", "--format")
+    shown = ok(*words, "json")
+    assert shown.json["stored"] is False
+    assert "as it was composed" not in shown.err
+    assert shown.json["reason"].startswith("All 3 papers")
+
+
+def test_what_was_looked_at_is_said_once(site: DailyServer) -> None:
+    """A digest without papers says why, and at its foot what was looked at: mail and feed alike."""
+    site.days.clear()
+    configure(site.url, 'when_empty = "mail"')
+    subscribe("--active")
+    ok("refresh", "--now", "2026-01-12T08:30:00Z")
+    ok("compose", "--now", "2026-01-12T09:00:00Z")
+    words = ("preview", READER, "--now", "2026-01-12T09:30:00Z", "--format")
+    coverage = ok(*words, "json").json["coverage"]
+    feed = ok("subscriber", "show", READER, "--json").json["feeds"]["json"]
+    (told,) = json.loads(Path(feed).read_text())["items"]
+    shown = [ok(*words, "html").out, ok(*words, "text").out, told["content_html"], told["content_text"]]
+    assert [" ".join(text.split()).count(coverage) for text in shown] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("command", [("deliver",), ("mail", "test", READER)])
+def test_broken_sending_is_told_in_json_too(site: DailyServer, command: tuple[str, ...]) -> None:
+    """Who reads the output of ``--json`` reads JSON, whatever went wrong; else it is a sentence."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]  # nobody listens there once this is closed
+    configure(site.url, f'smtp_url = "smtp://127.0.0.1:{port}"\nmail_from = "d@example.org"')
+    subscribe("--active")
+    ok("refresh", "--now", f"{MONDAY}T08:30:00Z")
+    ok("compose", "--now", f"{MONDAY}T09:00:00Z")
+    ran = run(*command, "--now", f"{MONDAY}T09:00:00Z", "--json")
+    assert ran.code == 1
+    assert ran.json["error"]
+    assert ran.err == ""
+    plain = run(*command, "--now", f"{MONDAY}T09:00:00Z")
+    assert (plain.code, plain.out) == (1, "")
+    assert plain.err.startswith("digest: ")

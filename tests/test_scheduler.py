@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from digest.scheduler import Scheduler
+from tests.test_main_job import configure
 
 OFTEN = 0.05 / 60  # minutes
 NEVER = 60.0
@@ -201,3 +203,68 @@ def test_the_handlers_of_before_are_put_back() -> None:
     scheduler = tick.scheduler = Scheduler(refresh=nothing, tick=tick, refresh_minutes=NEVER)
     scheduler.run()
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_a_job_that_hangs_is_waited_for_so_long_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digest.scheduler._GRACE_S", 0.2)
+    begun, let_go = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        let_go.wait(20)
+
+    scheduler = Scheduler(refresh=hang, tick=nothing, refresh_minutes=NEVER)
+    ended: list[bool] = []
+    thread = threading.Thread(target=lambda: ended.append(scheduler.run()), daemon=True)
+    thread.start()
+    assert begun.wait(10)
+    scheduler.stop()
+    thread.join(10)
+    let_go.set()
+    assert ended == [False]
+
+
+SERVE = """
+import sys
+import digest.scheduler
+from digest.cli import main
+
+digest.scheduler._GRACE_S = float(sys.argv[1])
+main(["serve"])
+"""
+STOPPED = "digest: stopped in the middle of a job; what it had not finished is done by the next run\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "grace_s", "signals", "code", "told"),
+    [
+        (signal.SIGTERM, 0.3, 1, 0, STOPPED),
+        (signal.SIGINT, 0.3, 1, 0, STOPPED),
+        (signal.SIGTERM, 60, 2, -signal.SIGTERM, ""),
+        (signal.SIGINT, 60, 2, 130, STOPPED),
+    ],
+)
+def test_serve_can_be_stopped_while_a_source_hangs(
+    number: signal.Signals, grace_s: float, signals: int, code: int, told: str
+) -> None:
+    """The first signal lets the job end, for a while; a second one ends the process at once."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        hanging.settimeout(20)
+        configure(f"http://127.0.0.1:{hanging.getsockname()[1]}", "timeout_s = 60")
+        program = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(grace_s)],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        with program:
+            try:
+                asked, _ = hanging.accept()  # and no answer ever
+                with asked:
+                    for _ in range(signals):
+                        program.send_signal(number)
+                        time.sleep(0.3)
+                    _, err = program.communicate(timeout=10)
+            finally:
+                program.kill()
+    assert (err, program.returncode) == (f"digest: at work; stop with Ctrl-C\n{told}", code)

@@ -760,9 +760,9 @@ def test_nothing_looked_at_is_said() -> None:
     assert coverage() == "No source was looked at."
 
 
-def test_a_notice_is_two_lines() -> None:
-    text = notice_text("There was\nnothing. ", coverage(check(entries=41)))
-    assert text == "There was nothing.\nHugging Face: 41 papers, complete."
+def test_a_notice_is_one_line() -> None:
+    """What was looked at is told below it by every mail and feed, so it is not in it."""
+    assert notice_text("There was\nnothing. ") == "There was nothing."
 
 
 # --- days in words ---------------------------------------------------------------------------------

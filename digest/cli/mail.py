@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digest.cli.state import Json, note, print_json, print_lines, state
-from digest.errors import DeliveryError
+from digest.errors import DeliveryError, StorageError
 
 if TYPE_CHECKING:
     from digest.config import Settings
@@ -86,7 +86,7 @@ def send_test(
     letter = make_test_letter(here.settings.list_name, address, app.now())
     try:
         reply = run_letter(app, letter, here.moment())
-    except DeliveryError as error:
+    except (DeliveryError, StorageError) as error:
         if as_json:
             print_json({"sent": False, "address": address, "channel": way, "error": str(error)})
         else:

@@ -17,7 +17,7 @@ from digest.cli.state import (
     progress,
     state,
 )
-from digest.errors import UsageError
+from digest.errors import DeliveryError, StorageError, UsageError
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
 DryRun = Annotated[
@@ -63,8 +63,15 @@ def deliver(
     if dry_run:
         _print_waiting(here, date, as_json=as_json)
         return
-    with progress("Sending") as say:
-        result = run_deliver(here.app, here.moment(date), progress=say)
+    moment = here.moment(date)
+    try:
+        with progress("Sending") as say:
+            result = run_deliver(here.app, moment, progress=say)
+    except (DeliveryError, StorageError) as error:
+        if not as_json:
+            raise
+        print_json({"error": str(error)})
+        raise typer.Exit(1) from error
     print_json(result.as_dict()) if as_json else print_lines(*result.lines())
     if not result.ok:
         raise typer.Exit(1)
@@ -180,7 +187,11 @@ def list_deliveries(
 def write_feeds(context: typer.Context, as_json: Json = False) -> None:
     """Write the trending feed and every reader's private feeds."""
     here = state(context)
-    counts = here.app.publisher().write(here.moment())
+    with here.app.lock("compose") as mine:  # compose publishes too, and must not be overtaken by older feeds
+        if not mine:
+            print_json({"locked": True}) if as_json else print_lines("another run is at work")
+            return
+        counts = here.app.publisher().write(here.moment())
     if as_json:
         print_json(counts)
     else:

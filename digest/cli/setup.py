@@ -1,8 +1,10 @@
 """Commands that start, look after and show the program: init, demo, db, status, serve."""
 
+import os
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -88,7 +90,10 @@ def _status_lines(report: dict[str, Any]) -> list[str]:
 
 
 def serve(context: typer.Context) -> None:
-    """Keep running: read the sources, compose what is due and send it, until told to stop."""
+    """Keep running: read the sources, compose what is due and send it, until told to stop.
+
+    On SIGTERM or Ctrl-C what is at work has nine seconds to end; a second one ends it at once.
+    """
     from digest.pipeline.moment import Moment
     from digest.runs import run_compose, run_deliver, run_refresh
     from digest.scheduler import Scheduler
@@ -104,5 +109,22 @@ def serve(context: typer.Context) -> None:
 
     scheduler = Scheduler(refresh=refresh, tick=tick, refresh_minutes=app.settings.refresh_minutes)
     note("digest: at work; stop with Ctrl-C")
-    scheduler.run()
-    note("digest: stopped")
+    try:
+        if scheduler.run():
+            note("digest: stopped")
+            return
+        code = 0
+    except KeyboardInterrupt:
+        code = 130  # as shells say of what Ctrl-C ended
+    note("digest: stopped in the middle of a job; what it had not finished is done by the next run")
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without waiting for its threads, of which one may hang.
+
+    Nothing is lost by that: each transaction is stored whole or not at all, and so is each file.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

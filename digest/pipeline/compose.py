@@ -130,13 +130,14 @@ class Composer:
         return len(pairs), turns, held
 
     def composes_often(self, moment: Moment) -> bool:
-        """Whether compose ran lately enough that an issue which waits now is seen to in time.
+        """Whether compose ran lately and often enough that an issue which waits now is seen to in time.
 
         Asked before a run that may hold issues back: where compose runs once a day, waiting is losing.
+        Two earlier runs, since one may have been made by hand.
         """
-        since = moment.now - timedelta(hours=self.rules.hold_h)
+        since = moment.now - 2 * timedelta(hours=self.rules.hold_h)
         with self.database.read() as session:
-            return bool(run_rows.list_runs(session, "compose", first=since, last=moment.now))
+            return len(run_rows.list_runs(session, "compose", first=since, last=moment.now)) > 1
 
     def _groups(self, turns: Sequence[Turn]) -> dict[tuple[date, datetime, int], list[Turn]]:
         """The issues to compose, by local date, by what time it is for them, and by days looked at."""

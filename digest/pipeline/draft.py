@@ -40,8 +40,8 @@ class Draft:
 
     @property
     def notice(self) -> str | None:
-        """The two lines that are shown where there is nothing to show."""
-        return notice_text(self.reason.sentence, self.coverage) if self.reason else None
+        """What is shown in place of papers where there are none."""
+        return notice_text(self.reason.sentence) if self.reason else None
 
     def view(self) -> IssueView:
         """The draft as it would be shown."""

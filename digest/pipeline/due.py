@@ -54,7 +54,8 @@ class Absence:
 class Turn:
     """What there is to do for one subscription: compose ``day``, mark dates as skipped, or both.
 
-    ``now`` is what time it is for it. ``waited_for`` names the sources that were waited for in vain.
+    ``now`` is what time it is for it. ``after_gap``: the date before ``day`` brought nothing.
+    ``waited_for`` names the sources that were waited for in vain.
     """
 
     subscriber: Subscriber
@@ -63,6 +64,7 @@ class Turn:
     day: date | None = None
     skipped: tuple[SkippedDay, ...] = ()
     absence: Absence | None = None
+    after_gap: bool = False
     waited_for: tuple[str, ...] = ()
 
     @property
@@ -134,9 +136,11 @@ def take_turns(
         )
         if day is None and not missed:
             continue
-        gap = _Gap(Turn(subscriber, subscription, now, day), rule, last, tuple(missed))
         before = max((one for one in dates if day is None or one < day), default=None)
-        is_whole = not missed and before is not None and dates[before] in SPOKEN
+        after_gap = bool(missed) or (before is not None and dates[before] not in SPOKEN)
+        turn = Turn(subscriber, subscription, now, day, after_gap=after_gap)
+        gap = _Gap(turn, rule, last, tuple(missed))
+        is_whole = before is not None and not after_gap
         (whole if is_whole else gaps).append(gap)
     return [gap.turn for gap in whole] + _explained(session, gaps, window_h)
 
@@ -149,7 +153,11 @@ def hold_back(
     hold_h: float,
     window_h: int,
 ) -> tuple[list[Turn], int]:
-    """The turns that need not wait for a source any more, and how many others do."""
+    """The turns that need not wait for a source any more, and how many others do.
+
+    None waits after a date that brought nothing: where compose runs once a day, to wait is to lose the
+    date, and that must never happen twice in a row.
+    """
     labels = awaited_sources(session, sources, now)
     if not labels:
         return list(turns), 0
@@ -157,10 +165,10 @@ def hold_back(
     ready, held = [], 0
     for turn in turns:
         begins = due_at(rule_of(turn.subscription, turn.now), turn.day) if turn.day else None
-        if begins is None:
+        ends = hold_ends(begins, hold_h, window_h) if begins else None
+        if begins is None or ends is None or (now < ends and turn.after_gap):
             ready.append(turn)
             continue
-        ends = hold_ends(begins, hold_h, window_h)
         if now < ends:
             held += 1
             continue

@@ -14,7 +14,7 @@ from digest.pipeline.readers import get_subscriber
 from digest.render import render_html, render_text
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.types import Cadence, IssueView, Section
+from digest.types import Cadence, IssueStatus, IssueView, Section
 
 __all__ = ["preview_as"]
 
@@ -24,8 +24,9 @@ def preview_as(
 ) -> tuple[str | bytes | dict[str, Any], datetime | None]:
     """The issue as ``html`` or ``text`` (str), ``eml`` (bytes) or ``json`` (dict).
 
-    A day that has an issue shows that one, frozen as it was, and the time it was composed; any other
-    shows what would be composed, and ``None``. Raises ``UsageError`` for an unknown reader.
+    A day that has an issue shows that one, frozen as it was, and the time it was composed; any other,
+    one that was skipped too, shows what would be composed, and ``None``. Raises ``UsageError`` for an
+    unknown reader.
     """
     with composer.database.read() as session:
         subscriber = get_subscriber(session, email)
@@ -34,6 +35,8 @@ def preview_as(
         assert subscription.id is not None  # noqa: S101
         day = moment.today_in(subscription.zone)
         stored = issue_rows.get_issue(session, subscription.id, day)
+        if stored is not None and stored.status == IssueStatus.SKIPPED:
+            stored = None  # only the mark of a date that had no issue; one can still be made
         if stored is not None and stored.id is not None:
             view = issue_rows.load_issue_views(session, [stored.id])[stored.id]
             ids = [row.paper_id for row in issue_rows.list_recommendations(session, stored.id)]

@@ -1,18 +1,30 @@
-"""Publish: write the feeds, the public trending list and each reader's private one."""
+"""Publish: write the feeds, the public trending list and each reader's private one.
 
+What was written last is kept beside the folder, in ``published.json``, so that a run in which nothing came
+reads no reader's issues. Without that file, or with other settings, all is written again.
+"""
+
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
+from digest import __version__
 from digest.errors import StorageError
 from digest.feeds import FeedView, feed_from_issues, feed_from_papers, render_atom, render_json, render_rss
 from digest.files import write_whole
-from digest.models import Subscriber
 from digest.pipeline.compose import Composer
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import feed_links
 from digest.storage import issues as issue_rows
-from digest.storage import subscribers as subscriber_rows
+from digest.storage import published as published_rows
 from digest.storage.database import Database
+from digest.storage.published import FeedReader
+from digest.storage.shown import ShownPapers
 from digest.types import SubscriberStatus
 
 __all__ = ["Publisher"]
@@ -21,6 +33,24 @@ TRENDING = "trending"
 TRENDING_PAPERS = 50
 PRIVATE_ISSUES = 30
 RENDERERS = {"rss": render_rss, "atom": render_atom, "json": render_json}
+
+
+# Issues older than this are no longer compared: a whole write now and then makes good what that misses.
+RECENT = timedelta(days=8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What was written: under which settings, what was compared, and each feed's mark by its name."""
+
+    settings: str
+    since: datetime
+    after: int
+    marks: Mapping[str, str]
+
+    def is_usable(self, settings: str, now: datetime) -> bool:
+        """Whether it says enough about now."""
+        return self.settings == settings and now - 2 * RECENT <= self.since <= now - RECENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +69,43 @@ class Publisher:
 
         A feed whose content did not change keeps its bytes. Feeds of readers who left are deleted.
         """
-        written = [self._write(TRENDING, self.trending_feed(moment))]
-        removed = 0
+        return self._publish(moment, None)
+
+    def write_changed(self, moment: Moment) -> dict[str, int]:
+        """The same, without a look at feeds whose issues are those of the last time.
+
+        Files that are missing are written again; those that somebody else changed are found within days.
+        """
+        last = self._last()
+        usable = last is not None and last.is_usable(self._settings(), moment.now.astimezone(UTC))
+        return self._publish(moment, last if usable else None)
+
+    def _publish(self, moment: Moment, last: _Published | None) -> dict[str, int]:
+        now = moment.now.astimezone(UTC)
         with self.database.read() as session:
-            subscribers = subscriber_rows.list_subscribers(session)
-        for subscriber in subscribers:
-            if subscriber.status == SubscriberStatus.UNSUBSCRIBED:
-                removed += self._remove(subscriber.feed_token)
+            since = last.since if last else now - RECENT
+            after = last.after if last else published_rows.last_issue_id(session)
+            readers = published_rows.list_feed_readers(session)
+            found = published_rows.list_marks(session, since=since, after=after)
+        written = self._write(TRENDING, self.trending_feed(moment))
+        there, shown = self._there(), ShownPapers()
+        marks: dict[str, str] = {}
+        removed = 0
+        for reader in readers:
+            if reader.status == SubscriberStatus.UNSUBSCRIBED:
+                removed += self._remove(reader.token, there)
                 continue
-            written.append(self._write(subscriber.feed_token, self.private_feed(subscriber)))
-        changed = sum(written)
-        return {"written": changed, "unchanged": len(written) * len(RENDERERS) - changed, "removed": removed}
+            mark = ";".join(f"{number} {found.get(number, '')}" for number in reader.subscriptions)
+            marks[reader.token] = mark
+            is_whole = all(f"{reader.token}.{kind}" in there for kind in RENDERERS)
+            if last is None or last.marks.get(reader.token) != mark or not is_whole:
+                written += self._write(reader.token, self._private_feed(reader, shown))
+        self._keep(_Published(self._settings(), since, after, marks), last)
+        return {
+            "written": written,
+            "unchanged": (len(marks) + 1) * len(RENDERERS) - written,
+            "removed": removed,
+        }
 
     def trending_feed(self, moment: Moment) -> FeedView:
         """What trends now, for everybody."""
@@ -63,37 +119,71 @@ class Publisher:
             home_url=self.base_url,
         )
 
-    def private_feed(self, subscriber: Subscriber) -> FeedView:
+    def _private_feed(self, reader: FeedReader, shown: ShownPapers) -> FeedView:
         """The issues of one reader, newest first, just as they were mailed."""
-        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         with self.database.read() as session:
             ids = [
                 issue_id
-                for row in subscriber_rows.list_subscriptions(session, subscriber.id)
-                if row.feed and row.id is not None
-                for issue_id in issue_rows.list_issue_ids(session, row.id, limit=PRIVATE_ISSUES)
+                for number in reader.subscriptions
+                for issue_id in issue_rows.list_issue_ids(session, number, limit=PRIVATE_ISSUES)
             ]
-            views = issue_rows.load_issue_views(session, ids)
+            views = issue_rows.load_issue_views(session, ids, shown)
         return feed_from_issues(
             [views[issue_id] for issue_id in ids],
             authority=self.domain,
             # Not the token: ids stay the same when the feed's address is replaced.
-            scope=f"reader-{subscriber.id}",
+            scope=f"reader-{reader.subscriber_id}",
             title=f"{self.list_name} for you",
             description="The same papers as in your mail.",
-            links=feed_links(subscriber.feed_token, base_url=self.base_url, feeds_dir=self.folder),
+            links=feed_links(reader.token, base_url=self.base_url, feeds_dir=self.folder),
             home_url=self.base_url,
         )
 
     def _write(self, name: str, feed: FeedView) -> int:
         return sum(_write(self.folder / f"{name}.{kind}", render(feed)) for kind, render in RENDERERS.items())
 
-    def _remove(self, name: str) -> int:
+    def _there(self) -> set[str]:
+        """The names of the files in the folder: one look, not three for each reader."""
+        try:
+            return set(os.listdir(self.folder))  # noqa: PTH208 - names, of which there are many
+        except OSError as error:
+            raise StorageError(f"the folder {self.folder} cannot be read: {error.strerror}") from error
+
+    def _remove(self, name: str, there: set[str]) -> int:
         """Delete the feeds of that name; only those: what we do not know is not ours to delete."""
-        there = [path for kind in RENDERERS if (path := self.folder / f"{name}.{kind}").exists()]
-        for path in there:
-            path.unlink(missing_ok=True)
-        return len(there)
+        names = [f"{name}.{kind}" for kind in RENDERERS if f"{name}.{kind}" in there]
+        for one in names:
+            (self.folder / one).unlink(missing_ok=True)
+        return len(names)
+
+    def _settings(self) -> str:
+        """A hash of all that is in every feed."""
+        said = (__version__, str(self.folder), self.base_url, self.list_name, self.domain)
+        return blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
+
+    @property
+    def _record(self) -> Path:
+        # Not in the folder, which a web server shows: the names of feeds are their readers' secrets.
+        return self.folder.with_name("published.json")
+
+    def _last(self) -> _Published | None:
+        """What was written last, or ``None`` where that is not known."""
+        try:
+            kept: dict[str, Any] = json.loads(self._record.read_bytes())
+            since = datetime.fromisoformat(kept["since"])
+            return _Published(kept["settings"], since, int(kept["after"]), dict(kept["marks"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _keep(self, now: _Published, last: _Published | None) -> None:
+        if now == last:
+            return
+        kept = {"settings": now.settings, "since": now.since.isoformat(), "after": now.after}
+        body = json.dumps(kept | {"marks": dict(now.marks)}).encode()
+        try:
+            write_whole(self._record, body)
+        except OSError as error:
+            raise StorageError(f"{self._record} cannot be written: {error.strerror}") from error
 
 
 def _write(path: Path, text: str) -> bool:

@@ -35,9 +35,12 @@ def summarise_coverage(checks: Sequence[SourceCheck], *, today: date, zone: str 
     return " ".join(sentences)
 
 
-def notice_text(reason: str, coverage: str) -> str:
-    """The two lines that go out where there is nothing else to say: why, and what was looked at."""
-    return "\n".join(" ".join(line.split()) for line in (reason, coverage))
+def notice_text(reason: str) -> str:
+    """The line that goes out where there is nothing else to say: why.
+
+    What was looked at follows it at the foot, as in every mail.
+    """
+    return " ".join(reason.split())
 
 
 def latest_by_day(checks: Sequence[SourceCheck]) -> list[SourceCheck]:
