@@ -14,6 +14,13 @@ from digest.errors import DeliveryError
 from digest.mailer import CommandChannel
 from tests.mail_samples import MESSAGE, READER, SENDER, Ending, failed, make_mail, sent
 
+# For a shell it begins another program, for Python it is a string: a path with a blank cannot follow "#!".
+START = f"""#!/bin/sh
+''':'
+exec '{sys.executable}' -IS "$0" "$@"
+'''
+"""
+
 
 class Program:
     """A script of a few lines of Python that stands in for sendmail, and notes what it was given."""
@@ -26,7 +33,7 @@ class Program:
 
     def write(self, end: str) -> "Program":
         self.path.write_text(
-            f"#!{sys.executable} -IS\n"
+            f"{START}"
             "import os, sys, time\n"
             f"notes = {str(self.notes)!r}\n"
             "open(notes + '/argv', 'w').write('\\n'.join(sys.argv[1:]))\n"
@@ -115,7 +122,7 @@ def test_a_program_that_says_much_does_not_stop_for_it(program: Program) -> None
 
 
 def test_a_program_that_reads_nothing_is_no_fault_of_ours(program: Program) -> None:
-    program.path.write_text(f"#!{sys.executable} -IS\nraise SystemExit(75)\n")
+    program.path.write_text(f"{START}raise SystemExit(75)\n")
     error = failed(program.channel(), message=MESSAGE * 20_000)
     assert (error.transient, error.fatal, error.uncertain) == (True, False, False)
 
@@ -164,9 +171,7 @@ def test_where_the_end_may_not_be_sent_the_program_is_not_even_started(program: 
 
 def test_the_whole_mail_is_there_before_the_program_is(program: Program) -> None:
     """So that one whose giver is killed has all of it, not a half that it sends."""
-    program.path.write_text(
-        f"#!{sys.executable} -IS\nimport os, sys\nassert os.fstat(0).st_size == {len(MESSAGE) - 6}\n"
-    )
+    program.path.write_text(f"{START}import os, sys\nassert os.fstat(0).st_size == {len(MESSAGE) - 6}\n")
     sent(program.channel())
 
 
