@@ -80,7 +80,12 @@ class Crew:
         self._ledger = ledger
         self._outcomes = outcomes
         self._stop = stop
-        self._queue: queue.Queue[Given | None] = queue.Queue(maxsize=AHEAD * line.connections)
+        # Two plain queues, because one with a size takes its time for every mail. Who gives a mail
+        # takes a place, and who takes it makes one.
+        self._queue: queue.SimpleQueue[Given | None] = queue.SimpleQueue()
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(AHEAD * line.connections):
+            self._places.put(None)
         # What connections that were turned away had in hand, for those that are left.
         self._returned: list[Given] = []
         self._turn = threading.Lock()
@@ -100,8 +105,10 @@ class Crew:
 
     def __exit__(self, *_: object) -> None:
         """Wait for the mails that were given, or after a stop for those already being sent."""
+        if self.is_done:
+            self._empty()
         for _thread in self._threads:
-            self._put(None)
+            self._queue.put(None)
         if not self._join(self._stop, GRACE_S):
             for channel in list(self._channels):
                 if isinstance(channel, CanBeCut):
@@ -117,17 +124,11 @@ class Crew:
 
     def put(self, waiting: Waiting, mail: Mail) -> None:
         """Give a mail that was claimed; waits while all connections are busy."""
-        if not self._give_back(waiting):
-            self._put((waiting, mail))
-
-    def _put(self, given: Given | None) -> None:
-        while True:
-            if self.is_done:  # all may be waiting for a server that does not answer
-                self._empty()
-            try:
-                return self._queue.put(given, timeout=LOOK_S)
-            except queue.Full:
-                continue
+        while not self._give_back(waiting):
+            with contextlib.suppress(queue.Empty):
+                self._places.get(timeout=LOOK_S)
+                self._queue.put((waiting, mail))
+                return
 
     def _empty(self) -> None:
         """Give back everything that no connection has taken yet; the ends that were put stay."""
@@ -138,6 +139,7 @@ class Crew:
                 given = self._queue.get_nowait()
                 ends += given is None
                 left += [] if given is None else [given]
+                self._places.put(None)
         for _ in range(ends):
             self._queue.put(None)
         for waiting, _mail in left:
@@ -185,6 +187,7 @@ class Crew:
                 return self._returned.pop()
         given = self._queue.get()
         if given is not None:
+            self._places.put(None)
             return given
         with self._turn:
             if self._returned:
@@ -229,6 +232,7 @@ class Crew:
     def _drain(self) -> None:
         """Take what is still given, so that who gives does not wait for ever."""
         while (given := self._queue.get()) is not None:
+            self._places.put(None)
             with contextlib.suppress(Exception):
                 self._hand_back(given[0])
 
