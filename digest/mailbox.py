@@ -2,7 +2,6 @@
 
 import contextlib
 import imaplib
-import ipaddress
 import itertools
 import logging
 import os
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol
 from urllib.parse import unquote, urlsplit
 
 from digest.errors import ConfigError, DigestError, UsageError
+from digest.text import is_this_machine
 
 __all__ = [
     "ImapMailbox",
@@ -226,7 +226,7 @@ class ImapUrl:
     @property
     def is_local(self) -> bool:
         """Whether the host is this machine."""
-        return _is_loopback(self.host)
+        return is_this_machine(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -252,7 +252,7 @@ def parse_imap_url(text: str) -> ImapUrl:
         _wrong("nothing may follow the folder")
     if not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", host) or port == 0:
         _wrong("it names no host")
-    if parts.scheme == "imap" and not _is_loopback(host):
+    if parts.scheme == "imap" and not is_this_machine(host):
         _wrong("without TLS (imap://) it may only be on this machine")
     words = [unquote(word or "") for word in (parts.username, parts.password, parts.path.removeprefix("/"))]
     if not words[0] or not words[1]:
@@ -271,13 +271,6 @@ def _wrong(fault: str) -> NoReturn:
             "percent-encoded (%2F for /)."
         ]
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class ImapMailbox:

@@ -248,7 +248,7 @@ def test_tls_checks_certificates_except_on_this_machine(monkeypatch: pytest.Monk
         place = f"imaps://ada:right@127.0.0.1:{box.port}"
         with open_mailbox(place) as mailbox:
             assert read_all(mailbox) == [b"one"]
-        monkeypatch.setattr("digest.mailbox._is_loopback", lambda _: False)
+        monkeypatch.setattr("digest.mailbox.is_this_machine", lambda _: False)
         with pytest.raises(MailboxError, match="cannot be reached"), open_mailbox(place):
             pass
 

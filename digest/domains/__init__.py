@@ -10,7 +10,7 @@ from digest.domains.dmarc import DmarcRecord, Policy, check_alignment, check_dma
 from digest.domains.dns_resolver import DnsResolver
 from digest.domains.lookups import Answer, Finding, Kind, Level, Record, Resolver
 from digest.domains.receiving import check_mx, check_reverse
-from digest.domains.relays import PROVIDERS, Provider, Relay, find_provider, is_this_machine, owner_of
+from digest.domains.relays import PROVIDERS, Provider, Relay, find_provider, owner_of
 from digest.domains.spf import check_spf, suggest_spf
 from digest.domains.spf_record import SpfRecord, is_spf, parse_spf
 from digest.domains.spf_tree import judge_address, read_tree
@@ -39,7 +39,6 @@ __all__ = [
     "find_policy",
     "find_provider",
     "is_spf",
-    "is_this_machine",
     "judge_address",
     "owner_of",
     "parse_dmarc",

@@ -1,7 +1,8 @@
 """Through whom mail leaves: what is known of the common providers, and of a relay of one's own."""
 
-import ipaddress
 from dataclasses import dataclass
+
+from digest.text import is_this_machine
 
 __all__ = [
     "COMMON_SELECTORS",
@@ -9,7 +10,6 @@ __all__ = [
     "Provider",
     "Relay",
     "find_provider",
-    "is_this_machine",
     "owner_of",
 ]
 
@@ -119,11 +119,3 @@ def find_provider(host: str) -> Provider | None:
 def owner_of(domain: str) -> Provider | None:
     """The provider that a domain belongs to itself, such as the one of ``gmail.com``."""
     return next((provider for provider in PROVIDERS if domain.lower() in provider.own_domains), None)
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether a host's name or address never leads off this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -1,12 +1,12 @@
 """The address of an SMTP server, as ``DIGEST_SMTP_URL`` writes it."""
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
 from digest.errors import ConfigError
+from digest.text import is_this_machine
 
 __all__ = ["SmtpUrl", "parse_smtp_url"]
 
@@ -58,7 +58,7 @@ def parse_smtp_url(text: str) -> SmtpUrl:
     if parts.scheme == "smtps":
         security = "tls"
     else:
-        security = "plain" if parts.scheme == "smtp+plain" or _is_loopback(host) else "starttls"
+        security = "plain" if parts.scheme == "smtp+plain" or is_this_machine(host) else "starttls"
     default_port = {"tls": 465, "starttls": 587, "plain": 25}[security]
     return SmtpUrl(host, port or default_port, security, user, password)
 
@@ -71,10 +71,3 @@ def _wrong(fault: str) -> NoReturn:
             "percent-encoded (%2F for /)."
         ]
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

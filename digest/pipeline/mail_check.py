@@ -24,11 +24,11 @@ from digest.domains import (
     check_spf,
     find_policy,
     find_provider,
-    is_this_machine,
     owner_of,
 )
 from digest.errors import UsageError
 from digest.mailer import SmtpUrl
+from digest.text import is_this_machine
 
 __all__ = ["MailCheck", "MailSetup", "check_mail", "nothing_to_check"]
 

@@ -4,10 +4,11 @@ import ssl
 import time
 from datetime import UTC, datetime
 
-from digest.domains import Finding, Level, is_this_machine
+from digest.domains import Finding, Level
 from digest.errors import DeliveryError
 from digest.mailer import SmtpUrl
 from digest.mailer.smtp_session import open_session
+from digest.text import is_this_machine
 
 __all__ = ["probe_server"]
 

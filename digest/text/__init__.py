@@ -5,7 +5,7 @@ Everything takes values and gives values; no clock, no files, no network. Text t
 whatever shows it escapes it.
 """
 
-from digest.text.addresses import paper_url, pdf_url, safe_url
+from digest.text.addresses import is_this_machine, paper_url, pdf_url, safe_url
 from digest.text.cleaning import clean_text, truncate
 from digest.text.comparing import fingerprint, normalise
 from digest.text.latex import latex_to_text, plain
@@ -14,6 +14,7 @@ from digest.text.reading import parse_arxiv_id, parse_count, parse_day, parse_do
 __all__ = [
     "clean_text",
     "fingerprint",
+    "is_this_machine",
     "latex_to_text",
     "normalise",
     "paper_url",

@@ -1,10 +1,11 @@
 """Web addresses: which of those met may be kept, and those built from a paper's ids."""
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import quote, quote_plus, urlsplit
 
-__all__ = ["paper_url", "pdf_url", "safe_url"]
+__all__ = ["is_this_machine", "paper_url", "pdf_url", "safe_url"]
 
 _MAX_URL: Final = 2000
 _UNSAFE: Final = re.compile(
@@ -46,3 +47,11 @@ def paper_url(arxiv_id: str | None, doi: str | None, title: str) -> str:
 def pdf_url(arxiv_id: str | None) -> str | None:
     """The paper's PDF at arXiv, where it has an arXiv id."""
     return f"https://arxiv.org/pdf/{quote(arxiv_id, safe='/.-')}" if arxiv_id else None
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host's name or address never leads off this machine, so that nobody can listen in."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
