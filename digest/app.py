@@ -49,6 +49,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "database_url": lambda url: Database(url).close(),
         "mail_from": check_own_address,
         "mail_rate": _check_rate,
+        "operator_address": check_own_address,
         "secret_key": _check_key,
         "sendmail_command": _check_command,
         "smtp_url": _check_smtp_url,
@@ -65,12 +66,15 @@ def check_source(source: SourceSettings) -> Sequence[str]:
     except UsageError as error:
         return [str(error)]
     faults = []
-    if "?" in source.url or "#" in source.url:
+    if not kind.exact_url and ("?" in source.url or "#" in source.url):
         faults.append("url: is the address that paths are added to, so it has no ? and no #")
-    try:
-        parse_target(source.url or kind.default_url)
-    except FetchError as error:
-        faults.append(f"url: {error}")
+    if source.url:
+        try:
+            parse_target(source.url)
+        except FetchError as error:
+            faults.append(f"url: {error}")
+    if not (source.url or kind.default_url):
+        faults.append(f"url: is needed, since a source of the kind {source.kind} can be anywhere")
     try:
         kind.Options.model_validate(source.options)
     except ValidationError as error:
@@ -200,13 +204,19 @@ class App:
         found = []
         for source in self.settings.source:
             kind = get_kind(source.kind)
+            url = source.url or kind.default_url
             found.append(
                 ConfiguredSource(
                     name=source.name,
                     kind=kind,
-                    url=(source.url or kind.default_url).rstrip("/"),
+                    url=url if kind.exact_url else url.rstrip("/"),
                     options=kind.Options.model_validate(source.options),
                     allow_private=source.allow_private,
+                    every_minutes=source.every or self.settings.refresh_minutes,
+                    lookback_days=source.lookback_days or kind.lookback_days,
+                    headers=tuple(source.headers.items()),
+                    timeout_s=source.timeout_s,
+                    max_bytes=source.max_bytes,
                 )
             )
         if name is None:

@@ -6,6 +6,7 @@ together, each with what to do. Secrets are ``SecretStr`` and print as stars.
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from platformdirs import user_config_path, user_data_path
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -30,7 +32,15 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from digest.errors import ConfigError, DigestError
 
-__all__ = ["IMPORTS", "Check", "Settings", "SourceSettings", "config_path", "load_settings"]
+__all__ = [
+    "IMPORTS",
+    "Check",
+    "EnricherSettings",
+    "Settings",
+    "SourceSettings",
+    "config_path",
+    "load_settings",
+]
 
 PREFIX = "DIGEST_"
 # Read by the command line itself; they are no settings of the file.
@@ -53,9 +63,26 @@ def _check_zone(value: str) -> str:
 
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
 
+# A token and printable characters (RFC 9110, 5.1 and 5.5).
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,80}")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4000}")
+UNITS = {"m": 1, "h": 60, "d": 1440}
 
-class SourceSettings(BaseModel):
-    """One ``[[source]]`` table. What its kind needs besides is in ``options``, checked by that kind."""
+
+def _to_minutes(value: object) -> object:
+    """Read ``30m``, ``2h`` or ``1d``."""
+    found = re.fullmatch(r"([0-9]{1,5}) ?([mhd])", value.strip()) if isinstance(value, str) else None
+    minutes = int(found[1]) * UNITS[found[2]] if found else 0
+    if not 5 <= minutes <= 31 * 1440:
+        raise ValueError("is no span of time from 5m to 31d; write it as 30m, 2h or 1d")
+    return minutes
+
+
+Minutes = Annotated[int, BeforeValidator(_to_minutes)]
+
+
+class _SiteSettings(BaseModel):
+    """What tables about sites have in common."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -63,6 +90,34 @@ class SourceSettings(BaseModel):
     kind: str
     url: str = ""
     allow_private: bool = False
+    timeout_s: float | None = Field(default=None, gt=0, le=600)
+    max_bytes: int | None = Field(default=None, ge=1024, le=2**30)
+    headers: dict[str, str] = Field(default_factory=dict)
+    key: SecretStr | None = None
+
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(text):
+                raise ValueError(f"{name[:80]!r} is no header that can be sent, or its value is none")
+        return value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the kind, and ``key`` where one is set."""
+        own = {"key": self.key} if self.key is not None else {}
+        return dict(self.model_extra or {}) | own
+
+
+class SourceSettings(_SiteSettings):
+    """One ``[[source]]`` table. What its kind needs besides is in ``options``, checked by that kind.
+
+    ``every`` is how often it is read, such as ``2h``; ``lookback_days`` how many days each time.
+    """
+
+    every: Minutes | None = None
+    lookback_days: int | None = Field(default=None, ge=1, le=30)
 
     @field_validator("name")
     @classmethod
@@ -71,10 +126,9 @@ class SourceSettings(BaseModel):
             raise ValueError(f"{IMPORTS!r} is the name of imported pages; give the source another")
         return value
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The keys that belong to the kind."""
-        return dict(self.model_extra or {})
+
+class EnricherSettings(_SiteSettings):
+    """One ``[[enricher]]`` table: who is asked for more about papers that are stored."""
 
 
 def _default_sources() -> list[SourceSettings]:
@@ -128,7 +182,10 @@ class Settings(BaseSettings):
     refresh_minutes: int = Field(default=120, ge=10, le=1440)
     keep_pages_days: int = Field(default=30, ge=1, le=3650)
 
+    operator_address: str | None = None
+
     source: Annotated[list[SourceSettings], NoDecode] = Field(default_factory=_default_sources)
+    enricher: Annotated[list[EnricherSettings], NoDecode] = Field(default_factory=list)
 
     @classmethod
     def settings_customise_sources(
@@ -160,25 +217,25 @@ class Settings(BaseSettings):
         except RuntimeError as error:
             raise ValueError("names the home of a user that there is not") from error
 
-    @field_validator("source", mode="before")
+    @field_validator("source", "enricher", mode="before")
     @classmethod
-    def _decode_source(cls, value: object) -> object:
+    def _decode_tables(cls, value: object) -> object:
         # Here and not by pydantic-settings, whose error would hide all other faults.
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise ValueError("is no JSON list; sources are easier set as [[source]] tables") from error
+            raise ValueError("is no JSON list; it is easier set as tables in digest.toml") from error
 
-    @field_validator("source")
+    @field_validator("source", "enricher")
     @classmethod
-    def _check_names(cls, value: list[SourceSettings]) -> list[SourceSettings]:
-        names = [source.name for source in value]
+    def _check_names(cls, value: list[_SiteSettings], info: ValidationInfo) -> list[_SiteSettings]:
+        names = [site.name for site in value]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"has the name {twice[0]!r} twice; give each source its own name")
-        if not value:
+            raise ValueError(f"has the name {twice[0]!r} twice; give each {info.field_name} its own name")
+        if not value and info.field_name == "source":
             raise ValueError("is empty; leave it out for the default source or name at least one")
         return value
 

@@ -17,7 +17,7 @@ Anything else that is raised is a bug, and stops the run loudly.
 
 from collections.abc import Sequence
 
-from digest.types import Verdict
+from digest.types import Page, Verdict
 
 __all__ = [
     "ConfigError",
@@ -63,15 +63,21 @@ class FetchError(SourceError):
 
     ``verdict`` is what that proves about the page: unreachable (no answer, 5xx), blocked (403, 429,
     a challenge) or broken (404, too large, not decodable). ``retry_after_s`` is set where the
-    server asked to wait.
+    server asked to wait. ``page`` is the answer all the same, where one came: evidence, not to be believed.
     """
 
     def __init__(
-        self, message: str, *, verdict: Verdict = Verdict.UNREACHABLE, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        verdict: Verdict = Verdict.UNREACHABLE,
+        retry_after_s: float | None = None,
+        page: Page | None = None,
     ) -> None:
         super().__init__(message)
         self.verdict = verdict
         self.retry_after_s = retry_after_s
+        self.page = page
 
 
 class ParseError(SourceError):

@@ -111,18 +111,36 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One request a source wants made. ``day`` is the page's day that was asked for, if any."""
+    """One request a source wants made. ``day`` is the page's day that was asked for, if any.
+
+    ``role`` says in the kind's own words which of its requests this is, and ``carry`` what its parser
+    wants to know again when the answer comes; both are kept with the page, so neither holds a secret.
+    Secrets go into ``headers`` or ``body``, never into ``url``. An ``optional`` request may fail without
+    harm to the rest. ``turn`` names hosts that are asked in turn, one at a time and ``spacing_s`` seconds
+    apart at least (empty: the host by itself). ``documented``: the address belongs to an interface that
+    the site offers to programs, so its robots.txt, which is for crawlers, does not govern it.
+    """
 
     url: str
     day: date | None = None
     method: Literal["GET", "POST"] = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    role: str = ""
+    carry: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
+    turn: str = ""
+    spacing_s: float = 0.0
+    documented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The bytes one fetch brought. ``not_modified``: the server said 304 and ``body`` is empty."""
+    """The bytes one fetch brought. ``not_modified``: the server said 304 and ``body`` is empty.
+
+    ``moved_to`` is where a permanent redirect (301, 308) of the request's own address points to.
+    ``headers`` are the answer's, names in lower case, without cookies, capped; kept as evidence.
+    """
 
     url: str
     status: int
@@ -132,6 +150,8 @@ class Page:
     etag: str | None = None
     last_modified: str | None = None
     not_modified: bool = False
+    moved_to: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +161,11 @@ class Entry:
     ``position`` counts from 1. ``listed_on`` is the day the page itself gives for this entry (its
     date of record), ``None`` where it gives none. ``source_ref`` is the source's own id of the
     paper. ``None`` counts mean "not told", which is not zero.
+
+    ``other_ids`` are pairs such as ``("pmid", "31452104")``. ``url`` is a page about the paper, shown only
+    where neither arXiv id nor DOI leads to one. An entry that does not ``announce`` (a replaced version,
+    what an enricher found) updates a stored paper but does not list it on a day, and is dropped where the
+    paper is not stored. ``summary_by`` says who wrote the summary where it is not the authors' own.
     """
 
     title: str
@@ -164,15 +189,26 @@ class Entry:
     project_url: str | None = None
     thumbnail_url: str | None = None
     media_urls: tuple[str, ...] = ()
+    url: str | None = None
+    other_ids: tuple[tuple[str, str], ...] = ()
+    venue: str | None = None
+    citations: int | None = None
+    version: int | None = None
+    withdrawn: bool = False
+    announces: bool = True
+    summary_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedPage:
     """What a parser found: entries in page order, and what the page says about itself.
 
-    ``declared`` is the number of entries the page claims to have, ``page_date`` the day it says it
-    shows (``None``: it does not say). ``next_requests`` are further pages of the same list.
-    ``skipped`` counts things that looked like entries but lacked a title.
+    ``declared`` is the number of announcing entries that the whole list claims to have (of all its pages
+    together), ``page_date`` the day it says it shows (``None``: it does not say). ``next_requests`` are
+    further pages of the same list. ``skipped`` counts things that looked like entries but lacked a
+    required field. ``disagreement`` says in words where two ways of reading this page differ.
+    ``only_checks``: the page does not list, it tells ``declared`` and ``page_date`` and the ids that the
+    list must have; its entries are not filed.
     """
 
     entries: tuple[Entry, ...]
@@ -180,6 +216,8 @@ class ParsedPage:
     page_date: date | None = None
     next_requests: tuple[PageRequest, ...] = ()
     skipped: int = 0
+    disagreement: str | None = None
+    only_checks: bool = False
 
 
 # --- identity and diff -----------------------------------------------------------------------------
@@ -199,6 +237,8 @@ class KnownPaper:
     source_ref: str | None
     fingerprint: str
     fields: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    other_ids: tuple[tuple[str, str], ...] = ()
+    text_by: str | None = None
     listed: Mapping[date, tuple[int | None, int | None, int | None]] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -209,6 +249,7 @@ class Change:
     """One entry held against what is stored. ``paper_id`` is ``None`` for a new paper.
 
     ``listed_on`` is the day the entry is filed under; ``fields`` are the names that differ, sorted.
+    ``joined_by`` says in words why this is that paper, ``confidence`` from 0 to 1 how sure that is.
     """
 
     kind: ChangeKind
@@ -217,6 +258,8 @@ class Change:
     fingerprint: str
     paper_id: int | None = None
     fields: tuple[str, ...] = ()
+    joined_by: str | None = None
+    confidence: float | None = None
 
 
 # --- ranking ---------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from digest.sources import get_kind
 
 ROOT = Path(__file__).resolve().parents[1]
 
+TABLES = ("source", "enricher")
+
 
 def test_environment_wins_over_dotenv_over_toml_over_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each layer hides the one below it."""
@@ -177,7 +179,7 @@ def test_env_example_lists_every_setting_once() -> None:
     """.env.example and the code know the same names; the values shown are valid."""
     text = (ROOT / ".env.example").read_text()
     shown = dict(re.findall(r"^#(DIGEST_\w+)=(.*)$", text, re.MULTILINE))
-    expected = {f"DIGEST_{name.upper()}" for name in Settings.model_fields if name != "source"}
+    expected = {f"DIGEST_{name.upper()}" for name in Settings.model_fields if name not in TABLES}
     assert set(shown) == expected | (SPECIAL - {"DIGEST_SHARED"})
     assert text.count("\n#DIGEST_") == len(shown)
 
@@ -194,6 +196,7 @@ def test_toml_example_lists_every_setting_and_the_defaults() -> None:
     assert check_source(settings.source[0]) == []
     options = get_kind("huggingface").Options()
     assert settings.source[0].options == options.model_dump()
+    assert settings.source[0].lookback_days == get_kind("huggingface").lookback_days
 
 
 def test_env_example_values_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,4 +212,4 @@ def test_a_source_kind_checks_its_own_options() -> None:
     faults = check_source(SourceSettings(name="a", kind="huggingface", typo=1))
     assert len(faults) == 1
     assert "typo" in faults[0]
-    assert "lookback_days" in faults[0]
+    assert "page_size" in faults[0]

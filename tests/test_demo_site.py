@@ -386,7 +386,7 @@ def test_requests_reach_a_source_by_a_base_address(site: DemoSite) -> None:
         for _ in range(pages):
             assert request is not None
             _, headers, body = get(request.url)
-            parsed = kind.parse(body, request, content_type=headers["Content-Type"])
+            parsed = kind.parse(body, request, kind.Options(), content_type=headers["Content-Type"])
             found |= _by_id(parsed.entries)
             request = parsed.next_requests[0] if parsed.next_requests else None
         assert len(found) == 15

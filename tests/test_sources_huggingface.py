@@ -25,6 +25,7 @@ from digest.types import Entry, PageRequest, ParsedPage
 from tests import golden
 
 DAY = date(2026, 3, 9)
+OPTIONS = HuggingFace.Options()
 KEYS = [
     "paper",
     "id",
@@ -184,7 +185,7 @@ class TestTraps:
         """A list cut off at the default limit of 50 looks like a full one; so the next page is asked for."""
         body = json.dumps([item(id=f"2603.{90000 + n}") for n in range(listed)]).encode()
         page = HuggingFace().parse(
-            body, PageRequest("http://x/api/daily_papers?date=2026-03-09&limit=100&p=0")
+            body, PageRequest("http://x/api/daily_papers?date=2026-03-09&limit=100&p=0"), OPTIONS
         )
         assert len(page.entries) == listed
         assert [request.url for request in page.next_requests] == [
@@ -336,7 +337,7 @@ class TestOddValues:
     def test_no_bytes_crash_the_parser(self, body: bytes, content_type: str) -> None:
         for path in ("/api/daily_papers?p=0", "/papers"):
             try:
-                HuggingFace().parse(body, PageRequest(f"http://x{path}"), content_type=content_type)
+                HuggingFace().parse(body, PageRequest(f"http://x{path}"), OPTIONS, content_type=content_type)
             except ParseError:
                 continue
 
@@ -360,19 +361,17 @@ class TestKind:
             HuggingFace(),
             PageRequest("http://x/api/daily_papers?date=2026-03-09&limit=2&p=11", day=DAY),
         )
-        following = kind.parse(json.dumps([item()]).encode(), request).next_requests
+        following = kind.parse(json.dumps([item()]).encode(), request, OPTIONS).next_requests
         assert following == (PageRequest("http://x/api/daily_papers?date=2026-03-09&limit=2&p=12", day=DAY),)
-        assert kind.parse(b"[]", request).next_requests == ()
+        assert kind.parse(b"[]", request, OPTIONS).next_requests == ()
 
     def test_a_page_has_no_next_one(self) -> None:
         page = HuggingFace().parse(
-            golden.read("huggingface/page_2024.html"), PageRequest("http://x/papers?date=d")
+            golden.read("huggingface/page_2024.html"), PageRequest("http://x/papers?date=d"), OPTIONS
         )
         assert (len(page.entries), page.next_requests) == (2, ())
 
-    @pytest.mark.parametrize(
-        "options", [{"via": "ftp"}, {"lookback_days": 0}, {"page_size": 101}, {"vai": "api"}]
-    )
+    @pytest.mark.parametrize("options", [{"via": "ftp"}, {"pages": 0}, {"page_size": 101}, {"vai": "api"}])
     def test_wrong_options_are_refused(self, options: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match=next(iter(options))):
             HuggingFaceOptions.model_validate(options)
@@ -442,7 +441,9 @@ class TestRealPages:
     @pytest.mark.parametrize("day", ["2025-09-30", "2026-05-13"])
     def test_days_cut_off_at_the_default_limit_ask_for_more(self, pages: Path, day: str) -> None:
         body = (pages / "daily" / f"{day}.json").read_bytes()
-        page = HuggingFace().parse(body, PageRequest(f"http://x/api/daily_papers?date={day}&limit=50&p=0"))
+        page = HuggingFace().parse(
+            body, PageRequest(f"http://x/api/daily_papers?date={day}&limit=50&p=0"), OPTIONS
+        )
         assert (len(page.entries), len(page.next_requests)) == (50, 1)
 
     def test_2025_09_30_a_hidden_author(self, pages: Path) -> None:

@@ -19,12 +19,20 @@ class Kitchen:
     kind = "kitchen"
     label = "Kitchen"
     default_url = "https://kitchen.example.org"
+    exact_url = False
+    lookback_days = 1
+    trust = 10
     Options: type[BaseModel] = BaseModel
+
+    def is_dated(self, options: BaseModel) -> bool:
+        return True
 
     def day_requests(self, url: str, options: BaseModel, day: date) -> tuple[tuple[str, PageRequest], ...]:
         return (("page", PageRequest(url, day)),)
 
-    def parse(self, body: bytes, request: PageRequest, *, content_type: str = "") -> ParsedPage:
+    def parse(
+        self, body: bytes, request: PageRequest, options: BaseModel, *, content_type: str = ""
+    ) -> ParsedPage:
         return ParsedPage(())
 
 

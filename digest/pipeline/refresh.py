@@ -54,11 +54,11 @@ class ConfiguredSource:
     url: str
     options: BaseModel
     allow_private: bool = False
-
-    @property
-    def lookback_days(self) -> int:
-        """How many days are read again on each refresh, today included."""
-        return int(getattr(self.options, "lookback_days", 1))
+    every_minutes: int = 120
+    lookback_days: int = 1
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Refresher:
             current = waiting.pop(0)
             try:
                 page, stored = self._fetch(source, row, current)
-                parsed = source.kind.parse(page.body, current, content_type=page.content_type)
+                parsed = source.kind.parse(page.body, current, source.options, content_type=page.content_type)
             except SourceError as error:
                 return Reading(_join(pages), tuple(kept), error) if pages else Reading(None, error=error)
             kept += [stored] if stored else []

@@ -26,19 +26,39 @@ GROUP = "digest.sources"
 class SourceKind(Protocol):
     """How one kind of site is asked and read. Makes no request itself and keeps no state.
 
-    ``label`` is the name people read; ``Options`` checks what its ``[[source]]`` table holds besides
-    the common keys (unknown keys are errors).
+    ``label`` is the name people read, ``default_url`` the address that is read where a source sets none
+    (empty: it must set one). A source's address is what paths are added to, or, where the kind has an
+    ``exact_url``, what is read as it is. ``Options`` checks what its ``[[source]]`` table holds besides the common keys
+    (unknown keys are errors); a kind that can use the common ``key`` has an option ``key`` for it.
+    ``lookback_days`` is how many days are read again each time where the source does not say. ``trust``
+    orders whose title and abstract stand where several sources tell them: the higher wins (see
+    ``digest.identity``). Everything runs in a child process as well: instances are made without arguments.
     """
 
     kind: str
     label: str
     default_url: str
+    exact_url: bool
+    lookback_days: int
+    trust: int
     Options: type[BaseModel]
 
-    def day_requests(self, url: str, options: BaseModel, day: date) -> tuple[tuple[str, PageRequest], ...]:
-        """The ways to read one day, best first: (name of the way, its first request)."""
+    def is_dated(self, options: BaseModel) -> bool:
+        """Whether each day has a list of its own that can be asked for, also when it is over.
 
-    def parse(self, body: bytes, request: PageRequest, *, content_type: str = "") -> ParsedPage:
+        Where not (a feed, a search, what is trending now) the source is asked once, and what it lists is
+        filed under the page's own date, else under today.
+        """
+
+    def day_requests(self, url: str, options: BaseModel, day: date) -> tuple[tuple[str, PageRequest], ...]:
+        """The ways to read one day, best first: (name of the way, its first request).
+
+        The next way is taken only where one before gave nothing usable.
+        """
+
+    def parse(
+        self, body: bytes, request: PageRequest, options: BaseModel, *, content_type: str = ""
+    ) -> ParsedPage:
         """What a page lists, and which requests continue it. Raises ``ParseError``."""
 
 

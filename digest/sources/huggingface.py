@@ -32,15 +32,13 @@ API_PATH = "/api/daily_papers"
 class HuggingFaceOptions(BaseModel):
     """What a source of this kind may set.
 
-    ``via``: the way to read; ``auto`` tries the API, then the page. ``lookback_days``: how many days
-    are read again, today included, since days grow and votes move. ``page_size``: entries asked for
+    ``via``: the way to read; ``auto`` tries the API, then the page. ``page_size``: entries asked for
     at once (the site allows 100 at most).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     via: Literal["auto", "api", "page"] = "auto"
-    lookback_days: int = Field(default=3, ge=1, le=30)
     page_size: int = Field(default=100, ge=1, le=100)
 
 
@@ -50,7 +48,14 @@ class HuggingFace:
     kind = "huggingface"
     label = "Hugging Face"
     default_url = "https://huggingface.co"
+    exact_url = False
+    lookback_days = 3  # days grow while they last, and votes move
+    trust = 40
     Options: type[BaseModel] = HuggingFaceOptions
+
+    def is_dated(self, options: BaseModel) -> bool:  # noqa: ARG002
+        """Each day has a list of its own."""
+        return True
 
     def day_requests(self, url: str, options: BaseModel, day: date) -> tuple[tuple[str, PageRequest], ...]:
         """The ways to read one day, best first. Raises ``TypeError`` for another kind's options."""
@@ -64,7 +69,14 @@ class HuggingFace:
         )
         return tuple(way for way in ways if options.via in ("auto", way[0]))
 
-    def parse(self, body: bytes, request: PageRequest, *, content_type: str = "") -> ParsedPage:
+    def parse(
+        self,
+        body: bytes,
+        request: PageRequest,
+        options: BaseModel,  # noqa: ARG002
+        *,
+        content_type: str = "",
+    ) -> ParsedPage:
         """What one answer lists. An answer of the API that lists anything asks for the next one.
 
         A server may cap a page below what was asked, so only a page without anything new is the

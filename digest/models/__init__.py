@@ -1,0 +1,67 @@
+"""The stored nouns. Tables only: no queries, no rules, no relationships.
+
+SQLModel tables validate nothing on construction; values are checked where they enter the program.
+"""
+
+from digest.models.base import UtcDateTime, metadata
+from digest.models.readers import (
+    Feedback,
+    Interest,
+    Subscriber,
+    Subscription,
+)
+from digest.models.reading import (
+    Check,
+    Enrichment,
+    ListedEntry,
+    Observation,
+    Paper,
+    PaperId,
+    PaperJoin,
+    PaperSplit,
+    PaperVersion,
+    Robots,
+    Source,
+    StoredPage,
+)
+from digest.models.sending import (
+    Bounce,
+    Delivery,
+    DomainPace,
+    Issue,
+    Letter,
+    Run,
+    ShownPaper,
+    StoredRecommendation,
+    Suppression,
+)
+
+__all__ = [
+    "Bounce",
+    "Check",
+    "Delivery",
+    "DomainPace",
+    "Enrichment",
+    "Feedback",
+    "Interest",
+    "Issue",
+    "Letter",
+    "ListedEntry",
+    "Observation",
+    "Paper",
+    "PaperId",
+    "PaperJoin",
+    "PaperSplit",
+    "PaperVersion",
+    "Robots",
+    "Run",
+    "ShownPaper",
+    "Source",
+    "StoredPage",
+    "StoredRecommendation",
+    "Subscriber",
+    "Subscription",
+    "Suppression",
+    "UtcDateTime",
+    "metadata",
+]

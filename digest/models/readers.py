@@ -1,0 +1,77 @@
+"""Readers: who they are, what they like, when they are served."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from digest.models.base import Base, make_id, make_list, make_time
+
+
+class Subscriber(Base, table=True):
+    """A reader, with an address or by private feed only.
+
+    ``email_key`` is the address case-folded, for finding it; ``feed_token`` names the private feeds.
+    """
+
+    __tablename__ = "subscribers"
+    id: int | None = Field(default=None, primary_key=True)
+    email: str | None = None
+    email_key: str | None = Field(default=None, unique=True)
+    status: str
+    feed_token: str = Field(unique=True)
+    token_version: int = 1
+    paused_until: date | None = None
+    created_at: datetime = make_time("created_at")
+    confirmed_at: datetime | None = make_time("confirmed_at", null=True)
+
+
+class Interest(Base, table=True):
+    """A topic of its own. ``examples`` are ``{"paper_id": int | null, "title": str, "abstract": str}``."""
+
+    __tablename__ = "interests"
+    __table_args__ = (UniqueConstraint("subscriber_id", "name"),)
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = make_id("subscriber_id", "subscribers.id")
+    name: str
+    keywords: list[str] = make_list("keywords")
+    must_keywords: list[str] = make_list("must_keywords")
+    not_keywords: list[str] = make_list("not_keywords")
+    authors: list[str] = make_list("authors")
+    categories: list[str] = make_list("categories")
+    examples: list[dict[str, Any]] = make_list("examples")
+    created_at: datetime = make_time("created_at")
+
+
+class Subscription(Base, table=True):
+    """When and by which channels a subscriber is served. ``weekday`` counts from Monday = 0.
+
+    ``max_papers`` and ``trend_weight`` are ``None`` where the settings' defaults hold.
+    """
+
+    __tablename__ = "subscriptions"
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = make_id("subscriber_id", "subscribers.id")
+    cadence: str
+    weekday: int = 0
+    hour: int
+    zone: str
+    mail: bool = True
+    feed: bool = True
+    max_papers: int | None = None
+    trend_weight: float | None = None
+    created_at: datetime = make_time("created_at")
+
+
+class Feedback(Base, table=True):
+    """What a subscriber said of a paper; goes to ``interest_id``, else to the nearest interest."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (UniqueConstraint("subscriber_id", "paper_id", "kind"),)
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = make_id("subscriber_id", "subscribers.id")
+    paper_id: int = make_id("paper_id", "papers.id")
+    kind: str
+    interest_id: int | None = make_id("interest_id", "interests.id", ondelete="SET NULL", null=True)
+    created_at: datetime = make_time("created_at")
