@@ -127,6 +127,13 @@ def _without_tags(text: str) -> str:
     return _TAG.sub(_spaced, text)
 
 
+def _is_clean(text: str) -> bool:
+    """Whether nothing could be done to a text: printable ASCII, single spaces, no sign of markup."""
+    if not (text.isascii() and text.isprintable()) or "<" in text or "&" in text or "]]>" in text:
+        return False
+    return "  " not in text and text[:1] != " "
+
+
 def _tidied(text: str) -> str:
     """Normalise letters and white space; markup stays."""
     if not (text.isascii() and text.isprintable()):
@@ -164,7 +171,10 @@ def clean_text(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
     truth values and containers are no text and give an empty one.
     """
     # Markup is taken away below, so more is read than is kept; megabytes of it are not an abstract.
-    text = _tidied(_as_text(value)[: max(limit, 0) * 20 + 1000])
+    text = _as_text(value)[: max(limit, 0) * 20 + 1000]
+    if _is_clean(text):  # as nearly all titles and abstracts are
+        return text[: max(limit, 0)].rstrip()
+    text = _tidied(text)
     for _ in range(_ROUNDS):
         before, text = text, _round(text)
         if text == before:

@@ -19,7 +19,14 @@ __all__ = ["latex_to_text", "plain"]
 _ROUNDS: Final = 6
 _MAX_MATH: Final = 600
 
-_TRIGGER: Final = re.compile(r"[\\${~^]|``|_\{|[0-9A-Z](?:times|cdot)|\bsim[0-9]")
+# What LaTeX cannot do without, and what is left of it where a site stripped it badly. Searched for by what is
+# rare in prose, since nearly all texts hold none of it.
+_SIGNS: Final = ("\\", "$", "{", "~", "^", "``")
+_MANGLED: Final = (
+    re.compile(r"times(?<=[0-9A-Z]times)"),
+    re.compile(r"cdot(?<=[0-9A-Z]cdot)"),
+    re.compile(r"sim(?=[0-9])(?<=\bsim)"),
+)
 _LATEX_LETTERS: Final = re.compile(r"[\\${}~^_]|``|(?<=[0-9A-Z])(?:times|cdot)|\bsim(?=[0-9])")
 _TOKEN: Final = re.compile(
     r"(?P<url>https?://[^\s<>\"{}$]+)"
@@ -318,7 +325,7 @@ def latex_to_text(text: str) -> str:
     Mathematics becomes one line ("$\\nabla^2$DFT" → "∇²DFT", "$x_{ij}$" → "x_ij"); formatting macros
     leave their content; an unknown macro leaves its name. What cannot be read stays as it was.
     """
-    if not _TRIGGER.search(text):
+    if not any(sign in text for sign in _SIGNS) and not any(left.search(text) for left in _MANGLED):
         return text
     converted = unicodedata.normalize("NFC", " ".join(_Converter(text).run().split()))
     return converted or text
@@ -328,7 +335,10 @@ def plain(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
     """Any value as clean text (see :func:`clean_text`) without LaTeX remains. Never raises."""
     text = clean_text(value, limit=limit)
     for _ in range(_ROUNDS):
-        before, text = text, clean_text(latex_to_text(text), limit=limit)
+        converted = latex_to_text(text)
+        if converted == text:
+            return text
+        before, text = text, clean_text(converted, limit=limit)
         if text == before:
             return text
     # Still changing: made to be hostile. Without LaTeX's letters there is nothing left to change.
