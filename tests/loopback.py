@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpcore
 
-from digest.fetcher import Fetcher
+from digest.fetcher import Fetcher, RobotsText
 
 NOW = datetime(2026, 3, 11, 9, 0, tzinfo=UTC)
 TIMEOUT_S = 0.7
@@ -181,9 +181,20 @@ class Switchboard(httpcore.SyncBackend):
         return super().connect_tcp("127.0.0.1", self._port, *args, **kwargs)
 
 
+class NoRobots:
+    """Says of every origin that it has no robots.txt, so that other tests see no request for it."""
+
+    def get(self, origin: str) -> RobotsText | None:
+        return RobotsText(404, "", NOW)
+
+    def put(self, origin: str, text: RobotsText) -> None:
+        raise AssertionError("what is kept is not asked for")
+
+
 def make_fetcher(**settings: Any) -> Fetcher:
-    """A fetcher that does not really sleep, and gives up soon."""
+    """A fetcher that does not really sleep, gives up soon, and asks for no robots.txt unless told to."""
     defaults: dict[str, Any] = {
+        "robots": NoRobots(),
         "timeout_s": TIMEOUT_S,
         "now": lambda: NOW,
         "sleep": lambda _: None,

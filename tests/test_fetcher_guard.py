@@ -51,8 +51,8 @@ def test_redirects_from_https_to_http_are_refused(network: respx.MockRouter) -> 
 @pytest.mark.parametrize(
     "location", ["https://other.example/", "https://example.org:8443/", "https://example.org.other.example/"]
 )
-def test_credentials_stay_with_their_origin(network: respx.MockRouter, location: str) -> None:
-    """Fault 12: another host or port gets nothing but what is harmless."""
+def test_fault_12_credentials_stay_with_their_origin(network: respx.MockRouter, location: str) -> None:
+    """Another host or port gets nothing but what is harmless."""
     last = network.get(location).mock(return_value=httpx.Response(200))
     network.get("https://example.org/").mock(return_value=httpx.Response(302, headers={"Location": location}))
     secrets = ("Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key")
@@ -63,8 +63,10 @@ def test_credentials_stay_with_their_origin(network: respx.MockRouter, location:
     assert "secret" not in sent.values()
 
 
-def test_credentials_are_dropped_on_another_scheme_and_kept_at_home(network: respx.MockRouter) -> None:
-    """Fault 12: http to https is another origin; a redirect within one is not."""
+def test_fault_12_credentials_are_dropped_on_another_scheme_and_kept_at_home(
+    network: respx.MockRouter,
+) -> None:
+    """Http to https is another origin; a redirect within one is not."""
     for url, location in (("http://example.org/", "https://example.org/"), ("https://a.example/", "/b")):
         network.get(url).mock(return_value=httpx.Response(302, headers={"Location": location}))
     upgraded = network.get("https://example.org/").mock(return_value=httpx.Response(200))
@@ -84,8 +86,8 @@ def test_a_body_is_not_sent_to_another_site(network: respx.MockRouter) -> None:
     assert caught.value.verdict is Verdict.BROKEN
 
 
-def test_cookies_are_forgotten() -> None:
-    """Fault 13: what one answer sets, the next request does not send, not even within a redirect."""
+def test_fault_13_cookies_are_forgotten() -> None:
+    """What one answer sets, the next request does not send, not even within a redirect."""
     first = answer(302, headers=[("Location", "/x"), ("Set-Cookie", "id=1; Path=/")])
     with LoopbackServer(in_turn(first, answer(body=BODY))) as server:
         fetcher = make_fetcher()
@@ -109,8 +111,8 @@ class Resolver:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-def test_the_checked_address_is_the_one_connected_to() -> None:
-    """Fault 5: the name is looked up once per connection; the Host header keeps the name."""
+def test_fault_5_the_checked_address_is_the_one_connected_to() -> None:
+    """The name is looked up once per connection; the Host header keeps the name."""
     resolver = Resolver([PUBLIC], ["127.0.0.1"])
     with LoopbackServer(answer(body=BODY)) as server:
         network = Switchboard(server.port)
@@ -124,8 +126,8 @@ def test_the_checked_address_is_the_one_connected_to() -> None:
     assert network.dialled == [PUBLIC]
 
 
-def test_a_name_that_turns_private_on_redirect_is_refused() -> None:
-    """Fault 5: also where the second request is the same host's redirect to itself."""
+def test_fault_5_a_name_that_turns_private_on_redirect_is_refused() -> None:
+    """Also where the second request is the same host's redirect to itself."""
     resolver = Resolver([PUBLIC], ["169.254.169.254"])
     with LoopbackServer(redirect("/latest")) as server:
         network = Switchboard(server.port)
@@ -135,7 +137,7 @@ def test_a_name_that_turns_private_on_redirect_is_refused() -> None:
     assert network.dialled == [PUBLIC]
 
 
-def test_a_private_address_is_no_second_choice() -> None:
+def test_fault_5_a_private_address_is_no_second_choice() -> None:
     """Of a mixed answer only the public addresses are dialled, even when they do not answer."""
 
     class Refusing(Switchboard):
@@ -177,7 +179,7 @@ def test_permission_is_not_left_behind() -> None:
     assert caught.value.verdict is Verdict.UNREACHABLE
 
 
-def test_permission_does_not_follow_a_redirect() -> None:
+def test_fault_1_permission_does_not_follow_a_redirect() -> None:
     """A source on one private origin may not point us to another one."""
     with LoopbackServer(answer(body=BODY)) as other, LoopbackServer(redirect(other.url)) as server:
         with pytest.raises(FetchError, match="private") as caught:

@@ -1,14 +1,20 @@
 """What the fetcher makes of statuses, and how it treats its hosts."""
 
+import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
 import respx
 
 from digest.errors import FetchError
+from digest.fetcher.manners import is_challenge, parse_http_date, parse_rate_limit, parse_retry_after
 from digest.types import PageRequest, Verdict
-from tests.loopback import ManualClock, make_fetcher
+from tests.loopback import NOW, LoopbackServer, ManualClock, Peer, answer, make_fetcher
 
 BODY = b'[{"paper": "An invented one"}]'
 
@@ -244,3 +250,144 @@ def test_other_rate_limits_are_no_reason_to_wait(network: respx.MockRouter, valu
     for _ in range(2):
         fetcher.get(PageRequest("https://example.org/"))
     assert clock.slept == []
+
+
+# --- turns ----------------------------------------------------------------------------------------
+
+
+def in_turn_of(url: str, **more: Any) -> PageRequest:
+    return PageRequest(url, turn="arxiv", spacing_s=3.0, **more)
+
+
+def test_hosts_that_share_a_turn_keep_their_distance(network: respx.MockRouter) -> None:
+    """Three seconds over all of them; a host outside of the turn need not wait."""
+    clock = ManualClock()
+    for host in ("export.example", "rss.example", "other.example"):
+        network.get(host=host).mock(side_effect=lambda _: httpx.Response(200))
+    fetcher = make_fetcher(clock=clock, sleep=clock.sleep, min_interval_s=1)
+    fetcher.get(in_turn_of("https://export.example/1"))
+    fetcher.get(in_turn_of("https://rss.example/2"))
+    assert clock.slept == [3.0]
+    fetcher.get(PageRequest("https://other.example/3"))
+    assert clock.slept == [3.0]
+    fetcher.get(in_turn_of("https://export.example/4"))
+    assert clock.slept == [3.0, 3.0]
+
+
+def test_a_redirect_stays_in_its_turn(network: respx.MockRouter) -> None:
+    """So does a second attempt."""
+    clock = ManualClock()
+    moved = httpx.Response(302, headers={"Location": "https://rss.example/"})
+    network.get("https://export.example/").mock(return_value=moved)
+    network.get("https://rss.example/").side_effect = [httpx.Response(500), httpx.Response(200)]
+    fetcher = make_fetcher(timeout_s=30, clock=clock, sleep=clock.sleep, min_interval_s=0)
+    fetcher.get(in_turn_of("https://export.example/"))
+    # To the second host, the pause before the second attempt and what is left of the spacing, again.
+    assert clock.slept == [3.0, 0.5, 2.5, 3.0]
+
+
+def test_a_host_by_itself_may_be_spaced_too(network: respx.MockRouter) -> None:
+    """Spacing without a name is the host's own."""
+    clock = ManualClock()
+    network.get(url__regex=".*").mock(side_effect=lambda _: httpx.Response(200))
+    fetcher = make_fetcher(clock=clock, sleep=clock.sleep, min_interval_s=1)
+    for url in ("https://a.example/1", "https://b.example/1", "https://a.example/2"):
+        fetcher.get(PageRequest(url, spacing_s=5))
+    assert clock.slept == [5.0]
+
+
+def test_a_pause_of_one_is_a_pause_of_all(network: respx.MockRouter) -> None:
+    """They share one limit, so a 429 from one host speaks for the others of its turn."""
+    clock = ManualClock()
+    network.get("https://export.example/").mock(
+        return_value=httpx.Response(429, headers={"Retry-After": "100"})
+    )
+    other = network.get("https://rss.example/").mock(return_value=httpx.Response(200))
+    fetcher = make_fetcher(clock=clock, sleep=clock.sleep)
+    with pytest.raises(FetchError):
+        fetcher.get(in_turn_of("https://export.example/"))
+    with pytest.raises(FetchError) as caught:
+        fetcher.get(in_turn_of("https://rss.example/"))
+    assert (caught.value.verdict, caught.value.retry_after_s) == (Verdict.BLOCKED, 100.0)
+    assert fetcher.get(PageRequest("https://rss.example/")).status == 200
+    assert other.call_count == 1
+
+
+@pytest.mark.parametrize(("turn", "at_once"), [("arxiv", 1), ("", 4)])
+def test_a_turn_is_one_connection_across_threads(turn: str, at_once: int) -> None:
+    """Also on hosts of the operator's own, where there is no spacing; waiting is not the deadline's."""
+    lock = threading.Lock()
+    open_now, most = [0], [0]
+    barrier = threading.Barrier(4)
+
+    def script(peer: Peer) -> None:
+        with lock:
+            open_now[0] += 1
+            most[0] = max(most[0], open_now[0])
+        peer.stop.wait(0.25)
+        peer.send(answer(body=BODY[:5], length=len(BODY)))
+        with lock:
+            open_now[0] -= 1
+        peer.send(BODY[5:])
+
+    with LoopbackServer(script) as one, LoopbackServer(script) as other:
+        fetcher = make_fetcher(timeout_s=0.8)
+
+        def work(server: LoopbackServer) -> bytes:
+            barrier.wait()
+            request = PageRequest(server.url, turn=turn, spacing_s=60)
+            return fetcher.get(request, allow_private=True).body
+
+        started = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            bodies = list(pool.map(work, [one, other, one, other]))
+        took = time.monotonic() - started
+    assert bodies == [BODY] * 4
+    assert most[0] == at_once
+    assert took < 5
+
+
+def test_a_turn_ends_with_a_failure(network: respx.MockRouter) -> None:
+    """Nobody waits for one who is gone."""
+    network.get("https://a.example/").mock(side_effect=httpx.ReadError("broken off"))
+    network.get("https://b.example/").mock(return_value=httpx.Response(200))
+    fetcher = make_fetcher(timeout_s=30)
+    with pytest.raises(FetchError):
+        fetcher.get(in_turn_of("https://a.example/"))
+    assert fetcher.get(in_turn_of("https://b.example/")).status == 200
+
+
+# --- readers of headers ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9" * 1_000_000,
+        " " * 1_000_000,
+        "Wed, " + " " * 1_000_000 + "GMT",
+        '"a";r=0;t=1,' * 80_000,
+        ";" * 1_000_000,
+        ("; " + " " * 500) * 2000 + "r=0",
+        ",".join(["Wed"] * 250_000),
+    ],
+    ids=lambda value: value[:6],
+)
+def test_fault_15_a_megabyte_in_a_header_is_read_in_no_time(value: str) -> None:
+    """No pattern goes back over what it has seen."""
+    started = time.process_time()
+    for _ in range(10):
+        parse_retry_after(value, now=NOW)
+        parse_http_date(value)
+        parse_rate_limit(value)
+        is_challenge(lambda _: value)
+    assert time.process_time() - started < 2
+
+
+def test_fault_16_no_header_names_code(network: respx.MockRouter) -> None:
+    """What a header says is text: nothing is imported or called by that name."""
+    headers = {"Referrer-Policy": "antigravity.geohash", "Content-Type": "antigravity/x", "ETag": "this"}
+    network.get("https://example.org/").mock(return_value=httpx.Response(200, headers=headers))
+    page = make_fetcher().get(PageRequest("https://example.org/"))
+    assert ("referrer-policy", "antigravity.geohash") in page.headers
+    assert not {"antigravity", "this"} & set(sys.modules)

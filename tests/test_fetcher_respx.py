@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from digest.errors import FetchError
 from digest.fetcher import Fetcher
-from digest.fetcher.connection import Deadline, Exchange, GuardedTransport
+from digest.fetcher.connection import Exchange, GuardedTransport
+from digest.fetcher.deadline import Deadline
 from digest.netguard import parse_target
 from digest.types import PageRequest, Verdict
 from tests.loopback import LoopbackServer, ManualClock, Switchboard, answer, make_fetcher
@@ -61,7 +62,7 @@ def moved(location: str | bytes, **headers: str) -> httpx.Response:
 )
 def test_a_status_is_a_verdict(router: respx.Router, fetcher: Fetcher, status: int, verdict: Verdict) -> None:
     """Faults of the server are tried three times, refusals once."""
-    route = router.get(URL).mock(return_value=httpx.Response(status))
+    route = router.get(URL).mock(side_effect=lambda _: httpx.Response(status, content=iter([b"no"])))
     with pytest.raises(FetchError) as caught:
         fetcher.get(PageRequest(URL))
     assert caught.value.verdict is verdict
@@ -80,7 +81,7 @@ def test_a_status_is_a_verdict(router: respx.Router, fetcher: Fetcher, status: i
         (httpx.InvalidURL("doubtful"), Verdict.BROKEN, 1),
     ],
 )
-def test_errors_of_httpx_end_at_the_border(
+def test_fault_24_errors_of_httpx_end_at_the_border(
     router: respx.Router, fetcher: Fetcher, error: Exception, verdict: Verdict, calls: int
 ) -> None:
     """Outside there is only FetchError, and what may pass is tried again."""
@@ -135,8 +136,8 @@ def test_httpx_adds_no_headers(
     assert sorted(sent) == sorted(own | default | extra)
 
 
-def test_cookies_are_not_sent_back(router: respx.Router, fetcher: Fetcher) -> None:
-    """Fault 13: neither along a redirect nor with the next request."""
+def test_fault_13_cookies_are_not_sent_back(router: respx.Router, fetcher: Fetcher) -> None:
+    """Neither along a redirect nor with the next request."""
     cookie = {"Set-Cookie": "id=1; Path=/; Domain=papers.example"}
     first = router.get(URL).mock(side_effect=lambda _: moved("/last", **cookie))
     last = router.get("https://papers.example/last").mock(side_effect=lambda _: page(headers=cookie))
@@ -152,10 +153,10 @@ def test_cookies_are_not_sent_back(router: respx.Router, fetcher: Fetcher) -> No
     ("location", "kept"),
     [("/last", True), ("https://other.example/last", False), ("https://papers.example:8443/last", False)],
 )
-def test_credentials_stay_with_their_origin(
+def test_fault_12_credentials_stay_with_their_origin(
     router: respx.Router, fetcher: Fetcher, location: str, kept: bool
 ) -> None:
-    """Fault 12: another host or port gets none, the same origin does."""
+    """Another host or port gets none, the same origin does."""
     router.get(URL).mock(return_value=moved(location))
     last = router.get(path="/last").mock(return_value=page())
     headers = tuple((name, "secret") for name in ("Authorization", "Cookie", "X-Api-Key"))

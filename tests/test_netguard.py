@@ -1,12 +1,16 @@
 """Which addresses may be reached. Numbers in names are those of the list of known faults."""
 
 import ipaddress
+import re
 import string
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import digest
 from digest.errors import FetchError
 from digest.netguard import (
     AddressKind,
@@ -87,15 +91,15 @@ def test_public_addresses_may_be_reached(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_private_addresses_are_private(address: str) -> None:
-    """Faults 1 and 3: literals of either family, CGNAT, wrapped IPv4, NAT64."""
+def test_faults_1_and_3_private_addresses_are_private(address: str) -> None:
+    """Literals of either family, CGNAT, wrapped IPv4, NAT64."""
     assert address_kind(address) is AddressKind.PRIVATE
     assert not check_address(address)
 
 
 @pytest.mark.parametrize("address", NEVER)
-def test_some_addresses_are_for_no_source(address: str) -> None:
-    """Fault 1: metadata services stay shut even for a source that may be on a private network."""
+def test_fault_1_some_addresses_are_for_no_source(address: str) -> None:
+    """Metadata services stay shut even for a source that may be on a private network."""
     assert address_kind(address) is AddressKind.NEVER
     with pytest.raises(FetchError) as caught:
         resolve("papers.example.org", 80, allow_private=True, resolver=lambda *_: [address])
@@ -193,8 +197,8 @@ def test_hosts_have_one_form(url: str, host: str, netloc: str, path: str) -> Non
         "http://[1.2.3.4]/",
     ],
 )
-def test_doubtful_urls_are_refused(url: str) -> None:
-    """Faults 2, 9 and 10: what two parsers could read differently is not read at all."""
+def test_faults_2_4_9_and_10_doubtful_urls_are_refused(url: str) -> None:
+    """What two parsers could read differently is not read at all."""
     with pytest.raises(FetchError) as caught:
         parse_target(url)
     assert caught.value.verdict is Verdict.BROKEN
@@ -211,8 +215,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert "@" not in target.netloc
 
 
-def test_messages_do_not_repeat_the_url() -> None:
-    """Fault 52: a password in a URL does not reach a log through an error."""
+def test_fault_52_messages_do_not_repeat_the_url() -> None:
+    """A password in a URL does not reach a log through an error."""
     with pytest.raises(FetchError, match="user name") as caught:
         parse_target("http://ada:hunter2@example.org/")
     assert "hunter2" not in str(caught.value)
@@ -236,13 +240,13 @@ def test_a_location_may_be_relative(location: str, url: str) -> None:
 @pytest.mark.parametrize(
     "location", ["\\\\evil.example", "/\\evil.example", "file:/etc/passwd", "http://[", "a b"]
 )
-def test_a_doubtful_location_is_refused(location: str) -> None:
-    """Faults 2, 9 and 11."""
+def test_faults_2_9_and_11_a_doubtful_location_is_refused(location: str) -> None:
+    """As an address that a source has."""
     with pytest.raises(FetchError):
         join_target(parse_target("https://example.org/"), location)
 
 
-def test_only_public_addresses_of_a_mixed_answer_are_used() -> None:
+def test_fault_5_only_public_addresses_of_a_mixed_answer_are_used() -> None:
     """A private address behind a public one is not tried when the public one fails."""
     found = resolve(
         "example.org",
@@ -285,3 +289,48 @@ def test_a_name_without_addresses_is_an_error() -> None:
     """An empty answer is a failed look-up, not permission."""
     with pytest.raises(OSError, match="no address"):
         resolve("example.org", 80, allow_private=False, resolver=lambda *_: [])
+
+
+# --- who else might reach out -----------------------------------------------------------------------
+
+# What opens connections by itself, and the rooms that may: the fetcher behind the guard; mail, mailboxes,
+# name servers and the database, which are the operator's own and reached as configured; the demonstration's
+# site, which listens on loopback; the systemd socket.
+CLIENTS = re.compile(
+    r"^\s*(?:import|from)\s+(aiohttp|ftplib|http\.client|httpx|httpcore|imaplib|pycurl|requests|smtplib|socket"
+    r"|telnetlib|urllib\.request|urllib3|xmlrpc)\b",
+    re.MULTILINE,
+)
+OWN_CONNECTIONS = {
+    "httpx": {"fetcher"},
+    "httpcore": {"fetcher"},
+    "imaplib": {"mailbox"},
+    "smtplib": {"mailer"},
+}
+
+
+def test_faults_6_7_and_8_every_client_is_behind_the_guard() -> None:
+    """No second HTTP client: no room but the fetcher asks for an address that content or a reader gave."""
+    package = Path(digest.__file__).parent
+    found: dict[str, set[str]] = {}
+    for file in package.rglob("*.py"):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        for name in CLIENTS.findall(file.read_text(encoding="utf-8")):
+            found.setdefault(name, set()).add(room)
+    # A name is looked up with `socket`, and who says a host name; neither fetches anything.
+    found.pop("socket", None)
+    assert {name: rooms - OWN_CONNECTIONS.get(name, set()) for name, rooms in found.items()} == {
+        name: set() for name in found
+    }
+    assert "fetcher" in found["httpx"]
+
+
+def test_fault_20_an_address_of_any_length_is_refused_soon() -> None:
+    """Longer than 8,000 characters is no address of a page."""
+    started = time.process_time()
+    for url in ("http://a/" + "a" * 1_000_000, "http://" + "a." * 500_000, "http://[" + ":" * 1_000_000):
+        with pytest.raises(FetchError):
+            parse_target(url)
+        with pytest.raises(FetchError):
+            join_target(parse_target("http://example.org/"), url)
+    assert time.process_time() - started < 1

@@ -3,9 +3,10 @@
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 
 from digest.errors import FetchError
-from digest.fetcher.connection import TransientFetchError
+from digest.fetcher.connection import LIBRARY_ERRORS, TransientFetchError
 from digest.types import Verdict
 
 PIECE_BYTES = 64 * 1024
@@ -15,31 +16,58 @@ _GZIP_WBITS = 16 + zlib.MAX_WBITS
 
 
 def read_body(
-    chunks: Iterable[bytes], encodings: str, *, max_bytes: int, tick: Callable[[], object] = lambda: None
+    chunks: Iterable[bytes],
+    encodings: str,
+    *,
+    max_bytes: int,
+    tick: Callable[[], object] = lambda: None,
+    cut: bool = False,
 ) -> bytes:
     """Join and decode a body of at most ``max_bytes`` decoded bytes.
 
     ``encodings`` is the Content-Encoding header: none, ``gzip`` or ``deflate`` (RFC 9110 8.4.1; raw
     deflate is understood too, since servers send it). ``tick`` is called for each piece and may raise
-    when time is up. Raises ``FetchError``: broken for anything larger, encoded twice or otherwise,
-    unreachable where the compressed data ends early.
+    when time is up. ``cut``: of a larger body the beginning is given. Raises ``FetchError``: broken for
+    anything larger, encoded twice or otherwise, unreachable where the compressed data ends early.
     """
-    names = [name for item in encodings.split(",") if (name := item.strip().lower()) not in ("", "identity")]
-    if len(names) > 1:
-        raise _broken("is encoded more than once")
-    pieces = _decoded(chunks, names[0]) if names else iter(chunks)
-    body: list[bytes] = []
-    size = 0
-    for piece in pieces:
+    # One buffer, and no list of pieces: two million pieces of two bytes each would be 130 MB.
+    body = BytesIO()
+    for piece in _pieces(chunks, encodings):
         tick()
-        size += len(piece)
-        if size > max_bytes:
+        body.write(piece)
+        if body.tell() > max_bytes:
+            if cut:
+                body.truncate(max_bytes)
+                return body.getvalue()
             raise _broken(f"is larger than {max_bytes:,} bytes")
-        body.append(piece)
-    whole = b"".join(body)
+    whole = body.getvalue()
     if whole.startswith(GZIP_MAGIC):
         raise _broken("is compressed more than once, or without saying so")
     return whole
+
+
+def read_evidence(
+    chunks: Iterable[bytes], encodings: str, *, max_bytes: int, tick: Callable[[], object]
+) -> bytes:
+    """The beginning of a body, as far as it can be read and ``tick`` lets it. Never raises for the body."""
+    body = BytesIO()
+    try:
+        for piece in _pieces(chunks, encodings):
+            body.write(piece)
+            if body.tell() >= max_bytes:
+                break
+            tick()
+    except (FetchError, *LIBRARY_ERRORS):
+        pass  # what is wrong with the answer is known already
+    body.truncate(max_bytes)
+    return body.getvalue()
+
+
+def _pieces(chunks: Iterable[bytes], encodings: str) -> Iterator[bytes]:
+    names = [name for item in encodings.split(",") if (name := item.strip().lower()) not in ("", "identity")]
+    if len(names) > 1:
+        raise _broken("is encoded more than once")
+    return _decoded(chunks, names[0]) if names else iter(chunks)
 
 
 def _broken(what: str) -> FetchError:

@@ -14,7 +14,7 @@ import logging
 import queue
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -25,6 +25,7 @@ import httpcore
 import httpx
 
 from digest.errors import FetchError
+from digest.fetcher.deadline import Deadline
 from digest.netguard import Resolver, Target, resolve
 from digest.types import Verdict
 
@@ -36,7 +37,7 @@ WIRE_OVERHEAD_BYTES = 1024 * 1024
 MAX_ADDRESSES = 4
 
 _RECEIVED = "received_headers"
-_LIBRARY_ERRORS = (
+LIBRARY_ERRORS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
@@ -47,30 +48,6 @@ _LIBRARY_ERRORS = (
 
 class TransientFetchError(FetchError):
     """No usable answer this time; the same request may well succeed in a moment."""
-
-
-class Deadline:
-    """The time one fetch may take in all. ``clock`` is monotonic, in seconds."""
-
-    def __init__(self, timeout_s: float, clock: Callable[[], float]) -> None:
-        self._timeout_s = timeout_s
-        self._clock = clock
-        self._end = clock() + timeout_s
-
-    def left(self) -> float:
-        """Seconds left; raises ``FetchError`` (unreachable) when there are none."""
-        left = self._end - self._clock()
-        if left <= 0:
-            raise self.exceeded()
-        return left
-
-    def extend(self, seconds: float) -> None:
-        """Do not count a wait that was our own choice."""
-        self._end += seconds
-
-    def exceeded(self) -> FetchError:
-        """The error to raise when time is up."""
-        return FetchError(f"no complete answer within {self._timeout_s:g} s")
 
 
 class _TimedStream(httpcore.NetworkStream):
@@ -318,7 +295,7 @@ class Wire:
             with closing(self._client.send(request, stream=True)) as response:
                 received = _decoded(response.extensions[_RECEIVED])
                 yield Answer(response.status_code, received, response.iter_raw())
-        except _LIBRARY_ERRORS as error:
+        except LIBRARY_ERRORS as error:
             raise _mapped(error, exchange) from error
         finally:
             exchange.close()

@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -56,9 +57,10 @@ def is_challenge(header: Callable[[str], str]) -> bool:
 
 
 class Turns:
-    """Whose turn it is to ask a host, across threads: spacing, and pauses that the host asked for.
+    """Whose turn it is to ask, across threads: spacing, pauses that hosts asked for, one at a time.
 
-    ``clock`` is monotonic seconds. A host is told apart by name and port.
+    ``clock`` is monotonic seconds. A host is told apart by name and port; several that share a named turn
+    (arXiv's) are asked one at a time, keep their distance from one another, and pause together.
     """
 
     def __init__(
@@ -74,18 +76,50 @@ class Turns:
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._next: dict[str, float] = {}
+        # By host and by turn, when it was last asked (or will be: the moment is reserved).
+        self._asked: dict[str, float] = {}
         self._paused: dict[str, tuple[float, Verdict]] = {}
+        self._turns: dict[str, threading.Lock] = {}
 
-    def wait(self, host: str, *, spaced: bool = True) -> float:
-        """Wait until the host may be asked, and say how many seconds that took.
+    @contextmanager
+    def taking(
+        self, host: str, *, turn: str = "", spacing_s: float = 0.0, spaced: bool = True
+    ) -> Iterator[float]:
+        """Wait until the host may be asked, hold its turn for the block, give the seconds that took.
 
-        Raises ``FetchError`` with ``retry_after_s`` at once where the host asked for a longer pause
-        than we wait. ``spaced=False`` leaves out the spacing, not the pauses.
+        ``spacing_s`` is kept from the last request to that host (and of that turn), if it is longer than
+        the usual interval. ``spaced=False`` leaves out the spacing, not the pauses and not the turn.
+        Raises ``FetchError`` with ``retry_after_s`` at once where the host asked for a longer pause than
+        we wait.
+        """
+        begun = self._clock()
+        with self._turn_lock(turn):
+            queued = self._clock() - begun
+            yield queued + self._wait(host, turn, max(spacing_s, self._min_interval_s) if spaced else None)
+
+    def pause(self, host: str, seconds: float, verdict: Verdict, *, turn: str = "") -> None:
+        """Note that a host wants no request for so long; ``verdict`` is what asking earlier gives.
+
+        Where it has a named turn, nobody of that turn is asked.
         """
         with self._lock:
+            until = self._clock() + seconds
+            for key in _keys(host, turn):
+                if until > self._paused.get(key, (0.0, verdict))[0]:
+                    self._paused[key] = (until, verdict)
+
+    def _turn_lock(self, turn: str) -> AbstractContextManager[object]:
+        if not turn:
+            return nullcontext()
+        with self._lock:
+            return self._turns.setdefault(turn, threading.Lock())
+
+    def _wait(self, host: str, turn: str, interval: float | None) -> float:
+        """Reserve the next free moment and sleep until it comes."""
+        keys = _keys(host, turn)
+        with self._lock:
             now = self._clock()
-            until, verdict = self._paused.get(host, (now, Verdict.BLOCKED))
+            until, verdict = max(self._paused.get(key, (now, Verdict.BLOCKED)) for key in keys)
             if until - now > self._max_wait_s:
                 left = until - now
                 raise FetchError(
@@ -93,15 +127,15 @@ class Turns:
                     verdict=verdict,
                     retry_after_s=left,
                 )
-            start = max(now, until, self._next.get(host, now) if spaced else now)
-            self._next[host] = start + self._min_interval_s
+            start = max(now, until)
+            if interval is not None:
+                start = max([start, *(self._asked[key] + interval for key in keys if key in self._asked)])
+            for key in keys:
+                self._asked[key] = start
         if start > now:
             self._sleep(start - now)
         return start - now
 
-    def pause(self, host: str, seconds: float, verdict: Verdict) -> None:
-        """Note that a host wants no request for so long; ``verdict`` is what asking earlier gives."""
-        with self._lock:
-            until = self._clock() + seconds
-            if until > self._paused.get(host, (0.0, verdict))[0]:
-                self._paused[host] = (until, verdict)
+
+def _keys(host: str, turn: str) -> tuple[str, ...]:
+    return (host, f"<{turn}>") if turn else (host,)
