@@ -16,13 +16,17 @@ from digest.errors import ParseError
 from digest.sources.huggingface import (
     HuggingFace,
     HuggingFaceOptions,
+    detail_request,
     parse_daily_api,
     parse_daily_cards,
     parse_daily_page,
     parse_daily_props,
+    parse_detail,
 )
-from digest.types import Entry, PageRequest, ParsedPage
+from digest.types import Entry, PageRequest, ParsedPage, Verdict
+from digest.verdict import History, judge, key_of
 from tests import golden
+from tests.fake_papers import FakePapers, counted
 
 DAY = date(2026, 3, 9)
 OPTIONS = HuggingFace.Options()
@@ -61,7 +65,7 @@ def props_page(props: str) -> str:
 def carried(entry: Entry) -> dict[str, Any]:
     """The fields an entry tells something in."""
     values = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    return {name: value for name, value in values.items() if value not in (None, "", ())}
+    return {name: value for name, value in values.items() if value not in (None, "", (), False)}
 
 
 class TestGoldenPages:
@@ -116,15 +120,44 @@ class TestThreeWays:
         assert parse_daily_props(html).entries == ()
         assert len(parse_daily_page(html).entries) == 2
 
-    def test_where_the_two_disagree_the_json_is_preferred(self) -> None:
+    def test_where_the_two_disagree_the_json_is_preferred_and_the_page_says_so(self) -> None:
         html = text("page_2024.html").replace('href="/papers/2408.90002', 'href="/papers/2408.90009')
-        assert [entry.arxiv_id for entry in parse_daily_page(html).entries] == ["2408.90001", "2408.90002"]
+        page = parse_daily_page(html)
+        assert [entry.arxiv_id for entry in page.entries] == ["2408.90001", "2408.90002"]
+        assert (
+            page.disagreement
+            == "the page's JSON and its cards list different papers: 2 and 2, 1 of them the same"
+        )
+        assert judge(page, (), day=date(2024, 8, 1), error=None) is Verdict.BROKEN
+
+    @pytest.mark.parametrize(
+        ("cards", "told"), [(20, None), (19, None), (18, None), (17, "20 and 17, 17 of"), (0, None)]
+    )
+    def test_cards_may_lag_by_a_tenth_and_may_be_absent(self, cards: int, told: str | None) -> None:
+        """A list grows while it is written; a script may write the cards later."""
+        items = [item(id=f"2603.{90000 + n}") for n in range(20)]
+        html = props_page(json.dumps({"dailyPapers": items})).replace(
+            "</div>",
+            "".join(
+                f'<article><h3><a href="/papers/2603.{90000 + n}">T</a></h3></article>' for n in range(cards)
+            )
+            + "</div>",
+        )
+        page = parse_daily_page(html)
+        assert len(page.entries) == 20
+        assert (told is None and page.disagreement is None) or (told and told in (page.disagreement or ""))
+
+    def test_a_day_of_one_paper_that_has_grown_by_one_is_no_disagreement(self) -> None:
+        html = props_page(json.dumps({"dailyPapers": [item(), item(id="2603.90002")]})).replace(
+            "</div>", '<article><h3><a href="/papers/2603.90001">T</a></h3></article></div>'
+        )
+        assert parse_daily_page(html).disagreement is None
 
 
 class TestTraps:
     """Each trap of the real pages, on invented ones; ``TestRealPages`` has the same on the real ones."""
 
-    def test_the_outer_title_with_raw_latex_is_not_used(self) -> None:
+    def test_trap_raw_latex_in_the_outer_title(self) -> None:
         titles = [
             entry.title for entry in parse_daily_api(golden.read("huggingface/daily_2024.json")).entries
         ]
@@ -134,11 +167,11 @@ class TestTraps:
         entry = api({"paper": {"id": "2603.90001"}, "title": "Outer", "summary": "Said outside."}).entries[0]
         assert (entry.title, entry.abstract) == ("Outer", "Said outside.")
 
-    def test_an_answer_without_submitters_is_read(self) -> None:
+    def test_trap_no_submitted_by(self) -> None:
         page = parse_daily_api(golden.read("huggingface/daily_2024.json"))
         assert [entry.submitter for entry in page.entries] == [None, None]
 
-    def test_media_url_and_media_urls_are_the_same_field(self) -> None:
+    def test_trap_media_url_becomes_media_urls(self) -> None:
         media = [
             entry.media_urls for entry in parse_daily_api(golden.read("huggingface/daily_2024.json")).entries
         ]
@@ -148,7 +181,7 @@ class TestTraps:
         first = parse_daily_api(golden.read("huggingface/daily_2024.json")).entries[0]
         assert (first.thumbnail_url,) == first.media_urls
 
-    def test_the_outer_published_at_is_no_date_of_record(self) -> None:
+    def test_trap_outer_published_at_changes_meaning(self) -> None:
         """Since March 2025 it is hours off, or another day altogether."""
         outer = {**item(publishedAt="2026-03-06T01:00:00Z"), "publishedAt": "2026-03-05T20:00:00.000Z"}
         entry = api(outer).entries[0]
@@ -172,16 +205,16 @@ class TestTraps:
     ) -> None:
         assert api(item(submittedOnDailyAt=told)).entries[0].listed_on == day
 
-    def test_the_ai_summary_and_keywords_that_appeared_later_are_kept(self) -> None:
+    def test_trap_ai_summary_appears(self) -> None:
         entry = parse_daily_api(golden.read("huggingface/daily_2026.json")).entries[0]
         assert entry.summary == "Forty models describe pouring tea; one spills less."
         assert entry.keywords == ("language models", "tea", "benchmarks")
 
-    def test_a_day_of_one_paper_is_a_page(self) -> None:
+    def test_trap_a_day_of_one_paper(self) -> None:
         assert len(api(item()).entries) == 1
 
     @pytest.mark.parametrize("listed", [1, 30, 50, 100])
-    def test_an_answer_with_papers_is_never_taken_for_the_whole_day(self, listed: int) -> None:
+    def test_trap_cut_off_at_the_limit_of_50(self, listed: int) -> None:
         """A list cut off at the default limit of 50 looks like a full one; so the next page is asked for."""
         body = json.dumps([item(id=f"2603.{90000 + n}") for n in range(listed)]).encode()
         page = HuggingFace().parse(
@@ -192,7 +225,7 @@ class TestTraps:
             "http://x/api/daily_papers?date=2026-03-09&limit=100&p=1"
         ]
 
-    def test_every_card_twice_gives_every_paper_once(self) -> None:
+    def test_trap_every_card_twice(self) -> None:
         """The markup of 2026, whether both cards share one article or not."""
         html = text("page_trending_2026.html")
         apart = html.replace('<div class="flex flex-col md:hidden">', "</article><article><div>")
@@ -201,7 +234,7 @@ class TestTraps:
             assert [entry.arxiv_id for entry in page.entries] == ["2609.90001", "2407.90002"]
             assert [entry.position for entry in page.entries] == [1, 2]
 
-    def test_stars_in_thousands_are_counted(self) -> None:
+    def test_trap_stars_read_90_1k(self) -> None:
         stars = [entry.stars for entry in parse_daily_cards(text("page_trending_2026.html")).entries]
         assert stars == [26, 90_100]
 
@@ -214,12 +247,228 @@ class TestTraps:
         authors = parse_daily_api(golden.read("huggingface/daily_2026.json")).entries[0].authors
         assert authors == ("Ada Example", "Bo Sample", "Zoë Müster-Beispiel")
 
-    def test_unknown_fields_are_ignored(self) -> None:
+    def test_trap_a_new_optional_field_every_few_months(self) -> None:
         plain, future = item(), item(newInNextYear={"a": [1]})
         assert api(plain) == api({**future, "alsoNew": True})
 
-    def test_mangled_latex_in_an_abstract_is_text_like_any_other(self) -> None:
+    def test_trap_mangled_latex_in_an_abstract(self) -> None:
         assert api(item(summary="Resolutions of 1920times1080 at sim20% cost.")).entries[0].abstract
+
+    def test_trap_a_paper_comes_back_six_days_later(self) -> None:
+        """Under its new day, as the same paper."""
+        first = api(item(submittedOnDailyAt="2026-04-10T00:00:00.000Z")).entries[0]
+        again = api(item(submittedOnDailyAt="2026-04-16T00:00:00.000Z", upvotes=40)).entries[0]
+        assert (again.listed_on, again.arxiv_id) == (date(2026, 4, 16), first.arxiv_id)
+        counts = [counted(store.file([entry])) for store in [FakePapers()] for entry in (first, again)]
+        assert [count["new"] for count in counts] == [1, 0]
+
+    @pytest.mark.parametrize(("day", "verdict"), [(5, Verdict.FRESH), (6, Verdict.STALE), (7, Verdict.STALE)])
+    def test_trap_weekend_pages_that_repeat_friday(self, day: int, verdict: Verdict) -> None:
+        """Friday, Saturday and Sunday list the same papers, none with a day of its own."""
+        page = parse_daily_api(golden.read("huggingface/weekend.json"))
+        assert len(page.entries) == 4
+        assert {entry.listed_on for entry in page.entries} == {None}
+        ids = frozenset(key_of(entry) for entry in page.entries)
+        before = {date(2024, 1, 4): frozenset({"2401.80001"})} | {
+            date(2024, 1, n): ids for n in range(5, day)
+        }
+        history = History(None, before)
+        assert judge(page, (), day=date(2024, 1, day), error=None, history=history) is verdict
+
+    def test_trap_saturdays_and_sundays_give_an_empty_list(self) -> None:
+        page = HuggingFace().parse(b"[]", PageRequest("http://x/api/daily_papers?date=2026-03-07"), OPTIONS)
+        assert (page, judge(page, (), day=date(2026, 3, 7), error=None)) == (ParsedPage(()), Verdict.EMPTY)
+
+    def test_trap_comment_nodes_of_svelte_are_no_text(self) -> None:
+        html = text("page_trending_2026.html")
+        assert html.count("<!--[") > 5
+        title = "FrameTomorrow: Choosing Frames by Weather"
+        assert (
+            parse_daily_cards(html.replace("FrameTomorrow", "<!--[0-->Frame<!--]-->Tomorrow"))
+            .entries[0]
+            .title
+            == title
+        )
+
+    def test_the_machines_summary_says_who_wrote_it(self) -> None:
+        told = [
+            (entry.summary, entry.summary_by) for entry in api(item(ai_summary="S."), item(id="x")).entries
+        ]
+        assert told == [("S.", "Hugging Face"), (None, None)]
+
+
+class TestMutations:
+    """What a changed site looks like: it must never pass for a quiet day."""
+
+    @pytest.mark.parametrize("page", ["page_2024.html", "page_empty.html", "page_trending_2026.html"])
+    def test_mutation_a_renamed_container_is_broken(self, page: str) -> None:
+        html = golden.read(f"huggingface/{page}").replace(
+            b'data-target="DailyPapers"', b'data-target="PaperList"'
+        )
+        with pytest.raises(ParseError, match="DailyPapers"):
+            HuggingFace().parse(html, PageRequest("http://x/papers?date=2024-08-01"), OPTIONS)
+
+    def test_mutation_half_of_the_cards_gone_is_a_disagreement(self) -> None:
+        items = [item(id=f"2603.{90000 + n}") for n in range(10)]
+        cards = [f'<article><h3><a href="/papers/2603.{90000 + n}">T</a></h3></article>' for n in range(10)]
+        whole = props_page(json.dumps({"dailyPapers": items})).replace("</div>", "".join(cards) + "</div>")
+        half = whole.replace("".join(cards[5:]), "")
+        assert [parse_daily_page(html).disagreement is None for html in (whole, half)] == [True, False]
+
+    def test_mutation_half_of_the_json_gone_is_a_disagreement(self) -> None:
+        items = [item(id=f"2603.{90000 + n}") for n in range(10)]
+        cards = [f'<article><h3><a href="/papers/2603.{90000 + n}">T</a></h3></article>' for n in range(10)]
+        half = props_page(json.dumps({"dailyPapers": items[:5]})).replace("</div>", "".join(cards) + "</div>")
+        assert parse_daily_page(half).disagreement
+
+
+LISTS: dict[str, tuple[str, str]] = {
+    "daily": ("/api/daily_papers?date=2026-08-12&limit=100&p=0", "/papers?date=2026-08-12"),
+    "week": ("/api/daily_papers?week=2026-W33&limit=100&p=0", "/papers/week/2026-W33"),
+    "month": ("/api/daily_papers?month=2026-08&limit=100&p=0", "/papers/month/2026-08"),
+    "trending": ("/api/daily_papers?sort=trending&limit=100&p=0", "/papers/trending"),
+    "search": ("/api/papers/search?q=kettles%20%26%20spoons", "/papers?q=kettles%20%26%20spoons"),
+}
+
+
+def options_of(name: str, **more: Any) -> HuggingFaceOptions:
+    query = {"query": "kettles & spoons"} if name == "search" else {}
+    return HuggingFaceOptions.model_validate({"list": name, **query, **more})
+
+
+class TestLists:
+    @pytest.mark.parametrize("name", LISTS)
+    def test_each_list_is_asked_of_the_api_first_and_then_of_its_page(self, name: str) -> None:
+        ways = HuggingFace().day_requests("http://x/hf/", options_of(name), date(2026, 8, 12))
+        assert [(way, request.url) for way, request in ways] == [
+            ("api", f"http://x/hf{LISTS[name][0]}"),
+            ("page", f"http://x/hf{LISTS[name][1]}"),
+        ]
+        assert [request.documented for _, request in ways] == [False, False]
+        assert {request.day for _, request in ways} == {date(2026, 8, 12)}
+
+    def test_only_the_daily_list_is_dated(self) -> None:
+        assert [name for name in LISTS if HuggingFace().is_dated(options_of(name))] == ["daily"]
+
+    def test_a_week_is_of_its_own_year(self) -> None:
+        for day, week in ((date(2027, 1, 1), "2026-W53"), (date(2024, 12, 30), "2025-W01")):
+            request = HuggingFace().day_requests("http://x", options_of("week"), day)[1][1]
+            assert request.url == f"http://x/papers/week/{week}"
+
+    @pytest.mark.parametrize("name", ["week", "month"])
+    def test_papers_of_a_week_keep_the_days_they_tell(self, name: str) -> None:
+        body = json.dumps(
+            [item(submittedOnDailyAt="2026-08-10T00:00:00.000Z"), item(id="2603.90002")]
+        ).encode()
+        page = HuggingFace().parse(body, PageRequest(f"http://x{LISTS[name][0]}"), options_of(name))
+        assert [entry.listed_on for entry in page.entries] == [date(2026, 8, 10), None]
+        assert page.next_requests[0].url.endswith("&p=1")
+
+    @pytest.mark.parametrize("name", ["week", "month", "trending", "search"])
+    def test_the_page_of_a_longer_time_is_of_no_single_day(self, name: str) -> None:
+        """Its date is the first day of a week, or nothing: neither is the day of its papers."""
+        html = golden.read("huggingface/page_2024.html")
+        cards = html.replace(b"data-props", b"data-gone")
+        for body in (html, cards):
+            page = HuggingFace().parse(body, PageRequest(f"http://x{LISTS[name][1]}"), options_of(name))
+            assert (len(page.entries), page.page_date) == (2, None)
+            assert {entry.listed_on for entry in page.entries} == {None}
+
+    def test_what_is_trending_is_listed_now_and_is_one_page(self) -> None:
+        body = json.dumps([item(submittedOnDailyAt="2024-08-10T00:00:00.000Z")]).encode()
+        page = HuggingFace().parse(
+            body, PageRequest(f"http://x{LISTS['trending'][0]}"), options_of("trending")
+        )
+        assert [entry.listed_on for entry in page.entries] == [None]
+        assert page.next_requests == ()
+
+    def test_the_trending_page_is_read_by_its_cards(self) -> None:
+        body = golden.read("huggingface/page_trending_2026.html")
+        page = HuggingFace().parse(body, PageRequest("http://x/papers/trending"), options_of("trending"))
+        assert [(entry.arxiv_id, entry.stars) for entry in page.entries] == [
+            ("2609.90001", 26),
+            ("2407.90002", 90_100),
+        ]
+
+    def test_what_a_search_finds_is_one_page_and_keeps_its_days(self) -> None:
+        """So that a standing query does not announce papers of years ago as today's."""
+        body = json.dumps([item(submittedOnDailyAt="2024-08-10T00:00:00.000Z")]).encode()
+        page = HuggingFace().parse(body, PageRequest(f"http://x{LISTS['search'][0]}"), options_of("search"))
+        assert ([entry.listed_on for entry in page.entries], page.next_requests) == ([date(2024, 8, 10)], ())
+
+    @pytest.mark.parametrize("name", LISTS)
+    @pytest.mark.parametrize(
+        "body", [b'{"error": "Rate limited"}', b"<!doctype html><title>Sorry</title>", b"null", b'""']
+    )
+    def test_an_error_where_json_was_asked_for_lets_the_page_be_tried(self, name: str, body: bytes) -> None:
+        with pytest.raises(ParseError, match="looked for"):
+            HuggingFace().parse(body, PageRequest(f"http://x{LISTS[name][0]}"), options_of(name))
+
+    @pytest.mark.parametrize(
+        ("table", "told"),
+        [
+            ({"list": "search"}, "is needed where list"),
+            ({"list": "search", "query": "   "}, "is needed where list"),
+            ({"query": "kettles"}, "is for list"),
+            ({"list": "week", "query": "kettles"}, "is for list"),
+            ({"list": "year"}, "'daily', 'week', 'month', 'trending' or 'search'"),
+            ({"list": "search", "query": "x" * 251}, "250"),
+        ],
+    )
+    def test_wrong_lists_are_told(self, table: dict[str, Any], told: str) -> None:
+        with pytest.raises(ValueError, match=told):
+            HuggingFaceOptions.model_validate(table)
+
+
+class TestDetail:
+    DETAIL = item(
+        summary="Short.", upvotes=7, ai_summary="S.", githubStars=3, submittedOnDailyAt="2026-03-09"
+    )["paper"]
+
+    def test_one_paper_is_asked_for_by_its_arxiv_id(self) -> None:
+        request = detail_request("http://x/hf/", "2603.90001")
+        assert (request.url, request.role, request.carry) == (
+            "http://x/hf/api/papers/2603.90001",
+            "detail",
+            (("arxiv_id", "2603.90001"),),
+        )
+        assert detail_request("http://x", "math/0309136").url == "http://x/api/papers/math%2F0309136"
+        assert (
+            detail_request("http://x", "../../admin?x#y").url == "http://x/api/papers/..%2F..%2Fadmin%3Fx%23y"
+        )
+
+    def test_it_is_read_like_an_item_of_a_list_but_lists_nothing(self) -> None:
+        (entry,) = parse_detail(json.dumps(self.DETAIL).encode()).entries
+        assert (entry.announces, entry.listed_on, entry.position) == (False, None, 1)
+        assert (entry.abstract, entry.votes, entry.stars, entry.summary_by) == (
+            "Short.",
+            7,
+            3,
+            "Hugging Face",
+        )
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"null",
+            b"[]",
+            b'""',
+            b"{}",
+            b'{"error": "Paper not found"}',
+            b"<html>",
+            b'{"id": "2603.90001"}',
+            b"[{}]",
+        ],
+    )
+    def test_anything_else_is_no_paper(self, body: bytes) -> None:
+        with pytest.raises(ParseError, match="looked for the paper"):
+            parse_detail(body)
+
+    def test_the_paper_of_the_real_item_is_read(self, shared: Path) -> None:
+        told = (shared / "pages/huggingface/papers_trending_2026-10-07_excerpt_props_item.json").read_bytes()
+        (entry,) = parse_detail(json.dumps(json.loads(told)["paper"]).encode()).entries
+        assert (entry.arxiv_id, entry.votes, entry.summary_by) == ("2609.08977", 96, "Hugging Face")
 
 
 class TestNotThatPage:
@@ -300,6 +549,12 @@ class TestOddValues:
     def test_unsafe_addresses_are_dropped(self) -> None:
         entry = api(item(githubRepo="javascript:alert(1)", projectPage="https://u:p@example.org/")).entries[0]
         assert (entry.code_url, entry.project_url) == (None, None)
+
+    @pytest.mark.parametrize("p", ["", "x", "-1", "9" * 5000, "\u00b2"])
+    def test_a_page_number_that_is_none_is_the_first(self, p: str) -> None:
+        body = json.dumps([item()]).encode()
+        page = HuggingFace().parse(body, PageRequest(f"http://x/api/daily_papers?p={p}"), OPTIONS)
+        assert page.next_requests[0].url == "http://x/api/daily_papers?p=1"
 
     def test_an_id_that_is_not_arxivs_is_kept_as_the_sources_own(self) -> None:
         entry = api(item(id="some-report")).entries[0]
@@ -405,12 +660,12 @@ class TestRealPages:
             told = {entry.listed_on for entry in self.day(pages, file.stem).entries} - {None}
             assert told <= {date.fromisoformat(file.stem)}
 
-    def test_2024_05_27_raw_latex_in_the_outer_title(self, pages: Path) -> None:
+    def test_trap_2024_05_27_raw_latex_in_the_outer_title(self, pages: Path) -> None:
         page = self.day(pages, "2024-05-27")
         assert not any("\\" in entry.title for entry in page.entries)
         assert {entry.submitter for entry in page.entries} == {None}
 
-    def test_2024_06_12_and_13_media_url_has_become_media_urls(self, pages: Path) -> None:
+    def test_trap_2024_06_12_and_13_media_url_has_become_media_urls(self, pages: Path) -> None:
         for day, key in (
             ("2024-05-27", "mediaUrl"),
             ("2024-06-12", "mediaUrls"),
@@ -423,7 +678,7 @@ class TestRealPages:
             assert [bool(entry.media_urls) for entry in entries] == with_media
             assert all(entry.thumbnail_url for entry in entries)
 
-    def test_2025_03_10_and_11_the_outer_published_at_changes_meaning(self, pages: Path) -> None:
+    def test_trap_2025_03_10_and_11_outer_published_at_changes_meaning(self, pages: Path) -> None:
         for day in ("2025-03-10", "2025-03-11"):
             told = json.loads((pages / "daily" / f"{day}.json").read_bytes())
             inner = [item["paper"]["publishedAt"][:10] for item in told]
@@ -431,20 +686,38 @@ class TestRealPages:
             assert [str(entry.published_on) for entry in entries] == inner
             assert {entry.listed_on for entry in entries} == {None}
 
-    def test_2025_05_22_the_ai_summary_appears(self, pages: Path) -> None:
+    def test_trap_2025_05_22_ai_summary_appears(self, pages: Path) -> None:
         assert any(entry.summary and entry.keywords for entry in self.day(pages, "2025-05-22").entries)
 
     @pytest.mark.parametrize(("day", "papers"), [("2025-07-07", 1), ("2026-07-15", 2)])
-    def test_days_of_one_and_two_papers(self, pages: Path, day: str, papers: int) -> None:
+    def test_trap_days_of_one_and_two_papers(self, pages: Path, day: str, papers: int) -> None:
         assert len(self.day(pages, day).entries) == papers
 
     @pytest.mark.parametrize("day", ["2025-09-30", "2026-05-13"])
-    def test_days_cut_off_at_the_default_limit_ask_for_more(self, pages: Path, day: str) -> None:
+    def test_trap_days_cut_off_at_the_default_limit_of_50_ask_for_more(self, pages: Path, day: str) -> None:
         body = (pages / "daily" / f"{day}.json").read_bytes()
         page = HuggingFace().parse(
             body, PageRequest(f"http://x/api/daily_papers?date={day}&limit=50&p=0"), OPTIONS
         )
         assert (len(page.entries), len(page.next_requests)) == (50, 1)
+
+    def test_trap_2026_04_10_a_paper_comes_back_six_days_later(self, pages: Path) -> None:
+        days = [self.day(pages, day) for day in ("2026-04-10", "2026-04-16")]
+        found = [entry.listed_on for page in days for entry in page.entries if entry.arxiv_id == "2604.07429"]
+        assert found == [date(2026, 4, 10), date(2026, 4, 16)]
+
+    def test_trap_weekend_repeats_of_january_2024(self, pages: Path) -> None:
+        """Someone's scraper saw the same papers on three days: the verdict calls the later two stale."""
+        days = {}
+        for number in (4, 5, 6, 7):
+            told = json.loads((pages / f"weekend-repeats/2024-01-0{number}.json").read_bytes())["papers"]
+            ids = [paper["url"].rsplit("/", 1)[1] for paper in told]
+            days[date(2024, 1, number)] = api(*[item(id=ref) for ref in ids])
+        verdicts = []
+        for day, page in days.items():
+            before = {other: frozenset(map(key_of, days[other].entries)) for other in days if other < day}
+            verdicts.append(judge(page, (), day=day, error=None, history=History(None, before)))
+        assert verdicts == [Verdict.FRESH, Verdict.FRESH, Verdict.STALE, Verdict.STALE]
 
     def test_2025_09_30_a_hidden_author(self, pages: Path) -> None:
         told = json.loads((pages / "daily" / "2025-09-30.json").read_bytes())
@@ -452,19 +725,22 @@ class TestRealPages:
         assert [len(entry.authors) for entry in self.day(pages, "2025-09-30").entries] == visible
         assert sum(visible) < sum(len(item["paper"]["authors"]) for item in told)
 
-    def test_the_complete_page_gives_the_same_13_papers_through_both_ways(self, pages: Path) -> None:
+    def test_trap_complete_page_the_same_13_papers_in_json_and_cards(self, pages: Path) -> None:
         html = (pages / "papers_2024-08-01_daily_full.html").read_text("utf-8")
         props, cards = parse_daily_props(html), parse_daily_cards(html)
         assert len(props.entries) == len(cards.entries) == 13
         assert props.page_date == cards.page_date == date(2024, 8, 1)
         assert parse_daily_page(html) == props
+        assert props.disagreement is None
         for card, full in zip(cards.entries, props.entries, strict=True):
             assert carried(card).items() <= carried(full).items()
             assert {"title", "arxiv_id", "votes", "comments", "submitter", "listed_on"} <= carried(
                 card
             ).keys()
 
-    def test_the_trending_excerpt_gives_every_card_once_with_its_stars(self, pages: Path) -> None:
+    def test_trap_trending_excerpt_every_card_twice_svelte_comments_and_90_1k_stars(
+        self, pages: Path
+    ) -> None:
         html = (pages / "papers_trending_2026-10-07_excerpt_dom.html").read_text("utf-8")
         found = [(e.arxiv_id, e.votes, e.stars, e.organisation) for e in parse_daily_page(html).entries]
         assert found == [
@@ -475,6 +751,7 @@ class TestRealPages:
     def test_the_item_of_the_trending_page_is_read_whole(self, pages: Path) -> None:
         told = json.loads((pages / "papers_trending_2026-10-07_excerpt_props_item.json").read_bytes())
         entry = api(told).entries[0]
-        missing = {"abstract", "doi", "categories", "media_urls"} - carried(entry).keys()
-        assert missing == {"doi", "categories", "media_urls"}
-        assert len(carried(entry)) == len(fields(entry)) - 3
+        # What the site does not have, and what says "no" by its default.
+        untold = {"doi", "categories", "media_urls", "url", "other_ids", "venue", "citations", "version"}
+        assert carried(entry).keys() == {field.name for field in fields(entry)} - untold - {"withdrawn"}
+        assert (entry.summary_by, entry.announces, entry.stars) == ("Hugging Face", True, 457)

@@ -4,20 +4,21 @@ Other packages add kinds through the entry point group ``digest.sources``: the e
 the kind, its value an object that satisfies :class:`SourceKind`.
 """
 
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import date
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from digest.errors import UsageError
-from digest.sources.huggingface import HuggingFace
 from digest.types import PageRequest, ParsedPage
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "KINDS", "SourceKind", "get_kind", "known_kinds"]
+__all__ = ["GROUP", "KINDS", "TRUST", "SourceKind", "get_kind", "known_kinds"]
 
 GROUP = "digest.sources"
 
@@ -28,8 +29,8 @@ class SourceKind(Protocol):
 
     ``label`` is the name people read, ``default_url`` the address that is read where a source sets none
     (empty: it must set one). A source's address is what paths are added to, or, where the kind has an
-    ``exact_url``, what is read as it is. ``Options`` checks what its ``[[source]]`` table holds besides the common keys
-    (unknown keys are errors); a kind that can use the common ``key`` has an option ``key`` for it.
+    ``exact_url``, what is read as it is. ``Options`` checks what its ``[[source]]`` table holds besides
+    the common keys (unknown keys are errors); a kind that can use the common ``key`` has an option ``key``.
     ``lookback_days`` is how many days are read again each time where the source does not say. ``trust``
     orders whose title and abstract stand where several sources tell them: the higher wins (see
     ``digest.identity``). Everything runs in a child process as well: instances are made without arguments.
@@ -62,7 +63,45 @@ class SourceKind(Protocol):
         """What a page lists, and which requests continue it. Raises ``ParseError``."""
 
 
-KINDS: dict[str, SourceKind] = {kind.kind: kind for kind in (HuggingFace(),)}
+class _Kinds(MutableMapping[str, SourceKind]):
+    """The kinds of this program by name, each imported when it is first asked for: some take a while."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._known: dict[str, str | SourceKind] = dict(places)
+
+    def __getitem__(self, name: str) -> SourceKind:
+        known = self._known[name]
+        if isinstance(known, str):
+            module, _, attribute = known.partition(":")
+            known = self._known[name] = getattr(import_module(f"{__name__}.{module}"), attribute)()
+        return known
+
+    def __setitem__(self, name: str, kind: SourceKind) -> None:
+        self._known[name] = kind
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+KINDS = _Kinds(
+    {
+        "huggingface": "huggingface:HuggingFace",
+        "arxiv": "arxiv:Arxiv",
+        "biorxiv": "biorxiv:BioRxiv",
+        "medrxiv": "biorxiv:MedRxiv",
+        "pubmed": "pubmed:PubMed",
+        "semanticscholar": "semanticscholar:SemanticScholar",
+        "feed": "feed:Feed",
+        "page": "page:Page",
+        "saved": "saved_folder:SavedFolder",
+    }
+)
 
 
 def known_kinds() -> list[str]:
@@ -98,3 +137,22 @@ def _entry_points() -> "tuple[EntryPoint, ...]":
     from importlib.metadata import entry_points  # slow to import, and needed for strange kinds only
 
     return tuple(entry_points(group=GROUP))
+
+
+class _Trust(Mapping[str, int]):
+    """The trust of each kind by its name, other packages' too; a kind is loaded when it is asked about."""
+
+    def __getitem__(self, name: str) -> int:
+        try:
+            return get_kind(name).trust
+        except UsageError:  # a kind that is no longer installed
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(known_kinds())
+
+    def __len__(self) -> int:
+        return len(known_kinds())
+
+
+TRUST: Mapping[str, int] = _Trust()

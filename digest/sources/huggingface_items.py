@@ -24,6 +24,8 @@ MAX_COUNT = 2**31 - 1
 # Most names need no cleaning, and a page has hundreds of them.
 CLEAN_NAME = re.compile(r"[A-Za-z]{1,40}(?:[ -][A-Za-z]{1,40}){0,4}")
 THUMBNAIL = "/social-thumbnails/"
+# Who the reader is told wrote what stands in ai_summary: the site's machine, not the authors.
+SUMMARY_BY = "Hugging Face"
 NO_FIELDS: Mapping[str, object] = {}
 
 
@@ -45,9 +47,12 @@ def _entry(item: Mapping[str, object], position: int, page_date: date | None) ->
     ref = clean_text(_string(paper.get("id")), limit=MAX_NAME)
     # The outer title still had its raw LaTeX in 2024, so the inner one comes first.
     title = _plain(paper.get("title"), MAX_TITLE) or _plain(item.get("title"), MAX_TITLE)
+    if not title and _string(paper.get("title")).strip():
+        title = ref  # nothing but tags or control characters: the paper is there all the same
     if not ref or not title:
         return None
     media = _media(item) or _media(paper)
+    summary = _plain(paper.get("ai_summary")) or None
     return Entry(
         title=title,
         position=position,
@@ -63,7 +68,7 @@ def _entry(item: Mapping[str, object], position: int, page_date: date | None) ->
         authors=_authors(paper.get("authors")),
         submitter=_submitter(item.get("submittedBy")) or _submitter(paper.get("submittedOnDailyBy")),
         organisation=_organisation(paper.get("organization")) or _organisation(item.get("organization")),
-        summary=_plain(paper.get("ai_summary")) or None,
+        summary=summary,
         keywords=_names(paper.get("ai_keywords")),
         code_url=safe_url(paper.get("githubRepo")),
         project_url=safe_url(paper.get("projectPage")),
@@ -71,6 +76,7 @@ def _entry(item: Mapping[str, object], position: int, page_date: date | None) ->
         thumbnail_url=safe_url(item.get("thumbnail"))
         or next((url for url in media if THUMBNAIL in url), None),
         media_urls=media,
+        summary_by=SUMMARY_BY if summary else None,
     )
 
 

@@ -4,10 +4,14 @@ All papers stand inside ``[data-target="DailyPapers"]``. Its attribute ``data-pr
 ``{"date": "…T00:00:00.000Z", "dailyPapers": [items as of the API], …}``; its ``article`` elements are
 the cards. A card carries no abstract and no authors' names; the lines of text on the cards of 2026
 are the machine's summary or the abstract's beginning, and do not say which, so they are left alone.
+
+The page of a day tells that day once for all; those of a week, a month, a search or what is trending do
+not (``is_daily``), and only what an item says of itself is its day there.
 """
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -34,11 +38,18 @@ PAPER_LINK = re.compile(r"(?:https?://[^/?#]+)?/papers/([\w.-]{1,100})/?(?:[?#]|
 ACCOUNT_LINK = re.compile(r"(?:https?://huggingface\.co)?/(?!papers$|login$|join$)[\w.-]+$")
 PUBLISHED = re.compile(r"(?:Published on )?([A-Z][a-z]{2,8} \d{1,2}, \d{4})")
 SUBMITTER = re.compile(r"^Submitted by\n+(.+)$", re.MULTILINE)
+# Both are made from one list at one time. One paper more or less may come of a list that grew between;
+# beyond that, and beyond this share of all ids, one of the two is misread.
+LAG = 1
+MAX_DIFFERENT = 0.1
 
 
-def parse_daily_page(html: str) -> ParsedPage:
-    """The entries of the page: those of its JSON, else those of its cards. Raises ``ParseError``."""
-    return read_page(_container(LexborHTMLParser(html)))
+def parse_daily_page(html: str, *, is_daily: bool = True) -> ParsedPage:
+    """The entries of the page: those of its JSON, else those of its cards. Raises ``ParseError``.
+
+    Where both are there and name different papers, the page says so in its ``disagreement``.
+    """
+    return read_page(_container(LexborHTMLParser(html)), is_daily=is_daily)
 
 
 def parse_daily_props(html: str) -> ParsedPage:
@@ -54,24 +65,27 @@ def parse_daily_cards(html: str) -> ParsedPage:
     return read_cards(_container(LexborHTMLParser(html)))
 
 
-def read_page(container: LexborNode) -> ParsedPage:
+def read_page(container: LexborNode, *, is_daily: bool = True) -> ParsedPage:
     """The entries of a container: its JSON, else its cards. Raises ``ParseError``."""
     if "data-props" not in container.attributes:
-        return read_cards(container)
+        return read_cards(container, is_daily=is_daily)
     try:
-        page = _read_props(container)
+        page = _read_props(container, is_daily=is_daily)
     except ParseError:
-        cards = read_cards(container)
+        cards = read_cards(container, is_daily=is_daily)
         if cards.entries:
             return cards
         raise
-    # Where the two disagree the JSON is believed, but "nothing" beside cards is no list at all.
-    return page if page.entries else max(page, read_cards(container), key=lambda way: len(way.entries))
+    if page.entries:
+        # The JSON tells more, so it is what is handed on; whether it is to be believed is the caller's.
+        return replace(page, disagreement=_disagreement(page, container))
+    # "Nothing" beside cards is a list that has moved elsewhere, not an empty one.
+    return max(page, read_cards(container, is_daily=is_daily), key=lambda way: len(way.entries))
 
 
-def read_cards(root: LexborNode) -> ParsedPage:
+def read_cards(root: LexborNode, *, is_daily: bool = True) -> ParsedPage:
     """The entries of all cards below ``root``."""
-    page_date = _page_date(root)
+    page_date = _page_date(root) if is_daily else None
     entries: dict[str, Entry] = {}
     skipped = 0
     for card in root.css("article"):
@@ -93,13 +107,27 @@ def _container(tree: LexborHTMLParser) -> LexborNode:
     return container
 
 
-def _read_props(container: LexborNode) -> ParsedPage:
+def _disagreement(page: ParsedPage, container: LexborNode) -> str | None:
+    """Where the ids of the JSON and those the cards link to differ, in words; ``None`` without cards."""
+    told = {entry.source_ref for entry in page.entries}
+    links = container.css('article a[href*="/papers/"]')
+    linked = {found[1] for link in links if (found := PAPER_LINK.match(link.attributes.get("href") or ""))}
+    differing = len(told ^ linked)
+    if not linked or differing <= max(LAG, MAX_DIFFERENT * len(told | linked)):
+        return None
+    return (
+        f"the page's JSON and its cards list different papers: {len(told)} and {len(linked)},"
+        f" {len(told & linked)} of them the same"
+    )
+
+
+def _read_props(container: LexborNode, *, is_daily: bool = True) -> ParsedPage:
     sought = "the JSON of papers in the page's data-props"
     props = load_json(container.attributes.get("data-props") or "", sought=sought)
     items = props.get("dailyPapers") if isinstance(props, dict) else None
     if not isinstance(props, dict) or not isinstance(items, list):
         raise ParseError(f"looked for {sought} (a list dailyPapers), found {describe(props)}")
-    page_date = utc_day(props.get("date"))
+    page_date = utc_day(props.get("date")) if is_daily else None
     entries, skipped = read_items(items, page_date=page_date)
     return ParsedPage(entries=entries, page_date=page_date, skipped=skipped)
 
