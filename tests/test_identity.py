@@ -1,23 +1,24 @@
 """Which paper an entry is: by ids, then by text, and never by a title alone where an id is known."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.identity import SameAs, identify
+from digest.identity import SameAs, StoredJoin, StoredPaper, identify, recognise
 from digest.text import fingerprint
 from digest.types import Entry, KnownPaper
 
 ABSTRACT = "We boil water with a kettle."
 
 
-def entry(title: str = "Kettle", abstract: str = ABSTRACT, **ids: str) -> Entry:
-    return Entry(title=title, position=1, abstract=abstract, **ids)  # type: ignore[arg-type]
+def entry(title: str = "Kettle", abstract: str = ABSTRACT, **ids: Any) -> Entry:
+    return Entry(title=title, position=1, abstract=abstract, **ids)
 
 
-def known(paper_id: int, title: str = "Kettle", abstract: str = ABSTRACT, **ids: str) -> KnownPaper:
+def known(paper_id: int, title: str = "Kettle", abstract: str = ABSTRACT, **ids: Any) -> KnownPaper:
     return KnownPaper(
         paper_id,
         ids.get("arxiv_id"),
@@ -25,6 +26,7 @@ def known(paper_id: int, title: str = "Kettle", abstract: str = ABSTRACT, **ids:
         ids.get("source_ref"),
         fingerprint(title, abstract),
         {"title": title, "abstract": abstract},
+        other_ids=ids.get("other_ids", ()),
     )
 
 
@@ -61,9 +63,47 @@ class TestStoredPapers:
     def test_a_title_alone_is_itself_when_neither_has_an_id(self) -> None:
         assert identify([entry(abstract="")], [known(7, abstract="")]) == [7]
 
-    def test_the_arxiv_id_decides_before_the_doi(self) -> None:
+    def test_ids_of_two_stored_papers_make_them_one(self) -> None:
+        """A cross-reference learnt later joins what two sources told; the older id stays."""
         stored = [known(1, doi="10.1/a"), known(2, arxiv_id="2603.90001")]
+        page = [entry("X", arxiv_id="2603.90001", doi="10.1/a")]
+        assert identify(page, stored) == [1]
+        assert recognise(page, stored).joins == (StoredJoin(1, 2, "same DOI"),)
+
+    def test_the_arxiv_id_decides_before_the_doi(self) -> None:
+        stored = [known(1, arxiv_id="2603.90002", doi="10.1/a"), known(2, arxiv_id="2603.90001")]
         assert identify([entry("X", arxiv_id="2603.90001", doi="10.1/a")], stored) == [2]
+
+    def test_stored_papers_whose_ids_differ_stay_two_whatever_an_entry_says(self) -> None:
+        stored = [
+            known(1, doi="10.1/a", other_ids=(("pmid", "1"),)),
+            known(2, arxiv_id="1", other_ids=(("pmid", "2"),)),
+        ]
+        found = recognise([entry("X", arxiv_id="1", doi="10.1/a")], stored)
+        assert (found.joins, identify([entry("X", arxiv_id="1", doi="10.1/a")], stored)) == ((), [2])
+
+    def test_papers_that_a_person_told_apart_stay_two(self) -> None:
+        stored = [
+            StoredPaper(1, None, "10.1/a", None, "x", split_from=frozenset({2})),
+            StoredPaper(2, "1", None, None, "y", split_from=frozenset({1})),
+        ]
+        assert recognise([entry("X", arxiv_id="1", doi="10.1/a")], stored).joins == ()
+
+    def test_another_id_is_the_same_paper(self) -> None:
+        stored = [known(7, other_ids=(("pmid", "314"),))]
+        assert identify([entry("X", "", other_ids=(("PMID", " 314 "),))], stored) == [7]
+        assert identify([entry(other_ids=(("pmid", "315"),))], stored) == [None]
+
+    def test_a_doi_of_arxivs_own_is_the_arxiv_id_that_it_names(self) -> None:
+        assert identify(
+            [entry("X", "", doi="10.48550/arXiv.2603.90001v2")], [known(7, arxiv_id="2603.90001")]
+        ) == [7]
+
+    def test_every_id_that_a_source_ever_gave_leads_to_the_paper(self) -> None:
+        """A known fault: of several only the last was known."""
+        stored = [StoredPaper(7, None, None, "a", "x", source_refs=("a", "b"))]
+        assert identify([entry("X", source_ref="a")], stored) == [7]
+        assert identify([entry("X", source_ref="b")], stored) == [7]
 
     def test_a_doi_does_not_join_papers_whose_arxiv_ids_differ(self) -> None:
         stored = [known(1, arxiv_id="2603.90001", doi="10.1/a")]

@@ -4,14 +4,15 @@ import tracemalloc
 from datetime import UTC, date, datetime, time
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
+from digest.diff import SourceFacts, diff
 from digest.errors import UsageError
-from digest.models import ListedEntry, Observation, Paper
+from digest.models import ListedEntry, Observation, Paper, PaperId, PaperVersion
 from digest.storage import papers
 from digest.storage.database import Database
 from digest.text import fingerprint
-from digest.types import ChangeKind, Sighting
+from digest.types import Change, ChangeKind, Entry, Sighting
 from tests.storage_rows import (
     DAY,
     HOUR,
@@ -25,6 +26,26 @@ from tests.storage_rows import (
 )
 
 pytest_plugins = ("tests.storage_fixtures",)
+
+TRUST = {"arxiv": 90, "pubmed": 80, "semanticscholar": 60, "huggingface": 40, "feed": 30, "saved": 10}
+
+
+def refile(
+    s: Session,
+    name: str,
+    kind: str,
+    *entries: Entry,
+    day: date = TODAY,
+    now: datetime = NOW,
+    again: bool = False,
+) -> list[Change]:
+    """A page of a source as a refresh files it; ``again``: only what would be filed."""
+    source_id = add_source(s, name, kind)
+    known = papers.find_known(s, source_id, entries)
+    changes = diff(entries, known, listed_on=day, today=day, source=SourceFacts(kind, name, TRUST))
+    if not again:
+        papers.apply_changes(s, source_id, changes, now, trust_of=TRUST)
+    return changes
 
 
 # --- filing ----------------------------------------------------------------------------------------
@@ -230,6 +251,7 @@ def test_a_known_paper_comes_with_what_an_entry_is_held_against(database: Databa
         (known,) = papers.find_known(s, source_id, [entry])
     for name, value in known.fields.items():
         assert value == getattr(entry, name), name
+    assert {"summary_by", "version", "withdrawn", "citations"} <= set(known.fields)
     assert {"title", "abstract", "authors", "keywords", "submitter", "media_urls"} <= set(known.fields)
     assert dict(known.listed) == {TODAY: (10, None, None), TODAY + DAY: (30, None, None)}
     assert known.fingerprint == fingerprint(entry.title, entry.abstract)
@@ -243,6 +265,156 @@ def test_many_entries_are_looked_up_in_batches(database: Database) -> None:
         ids = add_papers(s, entries, source_id=source_id)
         assert [one.paper_id for one in papers.find_known(s, source_id, entries)] == ids
         assert papers.find_known(s, source_id, []) == []
+
+
+def test_fault_of_several_ids_that_a_source_gave_only_the_last_was_known(database: Database) -> None:
+    """The first stays with the entry, the others are kept beside it: each leads to the paper."""
+    with database.write() as s:
+        hf = add_source(s)
+        page = [make_entry(1, source_ref=ref) for ref in "ab"]
+        (change,) = refile(s, "hf", "huggingface", *page)
+        assert change.entry.source_ref == "a"
+        refile(s, "hf", "huggingface", make_entry(1, source_ref="a"))
+        refile(s, "hf", "huggingface", make_entry(1, source_ref="c"))
+        for ref in "abc":
+            entry = make_entry(9, arxiv_id=None, source_ref=ref)
+            (known,) = papers.find_known(s, hf, [entry])
+            assert known.source_ref == "a"
+            assert [one.kind.value for one in refile(s, "hf", "huggingface", entry, again=True)] == [
+                "modified"
+            ]
+        assert papers.find_known(s, add_source(s, "other", "feed"), [make_entry(9, source_ref="b")]) == []
+        assert papers.count_papers(s) == 1
+
+
+def test_a_text_that_was_merely_alike_is_known_by_itself_next_time(database: Database) -> None:
+    """Else a source without ids would make a new paper of it on the second day."""
+    words = "kettles whistle whenever boiling water passes narrow openings although nobody understands "
+    abstract = words + "which exact vibrations produce that sound in seventeen different kitchens"
+    entry = make_entry(1, arxiv_id=None, title="Mangled times Title", abstract=abstract)
+    with database.write() as s:
+        refile(s, "ax", "arxiv", make_entry(1, title="Mangled × Title", abstract=abstract + " today"))
+        for ahead in range(3):
+            (change,) = refile(s, "saved", "saved", entry, day=TODAY + ahead * DAY)
+            assert change.paper_id is not None
+        versions = s.exec(select(PaperVersion)).all()
+        assert [(one.title, one.text_by) for one in versions] == [(entry.title, "saved")]
+        reasons = [one.joined_by for one in s.exec(select(ListedEntry).order_by(ListedEntry.id))]
+        assert reasons[0] is None
+        assert reasons[1].startswith("same title and abstract (0.9")
+        (change,) = refile(s, "saved", "saved", entry)
+        assert change.kind is ChangeKind.UNCHANGED
+
+
+def test_two_sources_of_one_kind_do_not_take_turns(database: Database) -> None:
+    """The one that listed the paper first may change it, the other only fills what is empty."""
+    with database.write() as s:
+        for _ in range(2):
+            refile(s, "one", "feed", make_entry(1, title="Said by One"))
+            refile(s, "two", "feed", make_entry(1, title="Said by Two", venue="A Venue"))
+        (paper,) = s.exec(select(Paper)).all()
+        assert (paper.title, paper.venue, paper.text_by) == ("Said by One", "A Venue", "feed")
+        refile(s, "ax", "arxiv", make_entry(1, title="Said by arXiv"))
+        changes = [
+            *refile(s, "one", "feed", make_entry(1, title="Said by One")),
+            *refile(s, "two", "feed", make_entry(1, title="Said by Two", venue="A Venue")),
+        ]
+        assert [one.kind for one in changes] == [ChangeKind.UNCHANGED] * 2
+        assert (papers.get_paper(s, paper.id).title, paper.text_by) == ("Said by arXiv", "arxiv")
+
+
+def test_texts_that_are_replaced_are_kept_as_versions(database: Database) -> None:
+    """With their number; another dash is no other text, and a later number counts even with an equal text."""
+    with database.write() as s:
+        for version, title in (
+            (1, "First Title"),
+            (2, "Second Title"),
+            (3, "Second–Title"),
+            (2, "First Title"),
+        ):
+            refile(s, "ax", "arxiv", make_entry(1, title=title, version=version))
+        (paper,) = s.exec(select(Paper)).all()
+        assert (paper.title, paper.version) == ("Second Title", 3)
+        versions = s.exec(select(PaperVersion)).all()
+        assert [(one.version, one.title, one.text_by) for one in versions] == [(1, "First Title", "arxiv")]
+
+
+def test_a_replacement_updates_without_being_listed(database: Database) -> None:
+    """It leaves neither entry nor observation, and no paper where none is stored."""
+    with database.write() as s:
+        refile(s, "hf", "huggingface", make_entry(1))
+        silent = make_entry(
+            1, title="A Better Title", votes=99, doi="10.1000/one", version=2, announces=False
+        )
+        unknown = make_entry(2, announces=False)
+        (change,) = refile(s, "ax", "arxiv", silent, unknown, day=TODAY + DAY)
+        assert change.fields == ("doi", "text_by", "title", "version")
+        (paper,) = s.exec(select(Paper)).all()
+        assert (paper.title, paper.doi, paper.text_by) == ("A Better Title", "10.1000/one", "arxiv")
+        assert len(s.exec(select(ListedEntry)).all()) == len(s.exec(select(Observation)).all()) == 1
+        (change,) = refile(s, "ax", "arxiv", silent, day=TODAY + DAY)
+        assert change.kind is ChangeKind.UNCHANGED
+
+
+def test_withdrawn_papers_leave_digests(database: Database) -> None:
+    """Once and for good, unless a later version is not withdrawn."""
+    with database.write() as s:
+        refile(s, "ax", "arxiv", make_entry(1, version=1), make_entry(2))
+        for ahead in (1, 2):
+            refile(s, "ax", "arxiv", make_entry(1, version=2, withdrawn=True), now=NOW + ahead * DAY)
+        (paper,) = s.exec(select(Paper).where(Paper.arxiv_id == "2608.00001")).all()
+        assert paper.withdrawn_at == NOW + DAY
+        span = {"first_day": TODAY, "last_day": TODAY}
+        assert [one.paper_id for one in papers.list_candidates(s, **span)] != [paper.id]
+        assert len(papers.list_candidates(s, **span)) == 1
+        refile(s, "feed", "feed", make_entry(1, version=3))
+        assert paper.withdrawn_at is not None
+        refile(s, "ax", "arxiv", make_entry(1, version=4))
+        assert paper.withdrawn_at is None
+        assert len(papers.list_candidates(s, **span)) == 2
+
+
+def test_the_rest_of_what_sources_tell_is_stored(database: Database) -> None:
+    """An address of its own is shown only where no id leads to a page."""
+    with database.write() as s:
+        entry = make_entry(
+            1,
+            arxiv_id=None,
+            url="https://journal.example/1",
+            venue="A Journal",
+            citations=7,
+            version=2,
+            summary="By a model.",
+            summary_by="machine:tiny",
+            other_ids=(("pmid", "314"), ("PMCID", "PMC1")),
+        )
+        refile(s, "pm", "pubmed", entry)
+        (paper,) = s.exec(select(Paper)).all()
+        assert (paper.venue, paper.citations, paper.version) == ("A Journal", 7, 2)
+        assert (paper.summary_by, paper.text_by) == ("machine:tiny", "pubmed")
+        assert papers.find_paper(s, "pmcid:PMC1").id == papers.find_paper(s, "PMID: 314").id == paper.id
+        assert papers.get_views(s, [paper.id], until=NOW)[paper.id].url == "https://journal.example/1"
+        refile(s, "hf", "huggingface", make_entry(1, other_ids=(("pmid", "314"),), summary="Own."))
+        assert (paper.summary, paper.summary_by) == ("Own.", None)
+        assert papers.get_views(s, [paper.id], until=NOW)[paper.id].url == "https://arxiv.org/abs/2608.00001"
+        assert papers.find_paper(s, "10.48550/arXiv.2608.00001").id == paper.id
+
+
+def test_an_entrys_doi_of_arxivs_own_is_stored_as_the_arxiv_id(database: Database) -> None:
+    with database.write() as s:
+        refile(s, "s2", "semanticscholar", make_entry(1, arxiv_id=None, doi="10.48550/arXiv.2608.00001"))
+        (paper,) = s.exec(select(Paper)).all()
+        assert (paper.arxiv_id, paper.doi) == ("2608.00001", None)
+        (change,) = refile(s, "ax", "arxiv", make_entry(1))
+        assert (change.paper_id, change.joined_by) == (paper.id, "same arXiv id")
+
+
+def test_a_source_cannot_tell_what_papers_are_looked_up_by(database: Database) -> None:
+    """Ids under the kinds that storage keeps for itself are left out."""
+    with database.write() as s:
+        told = (("text", "x"), ("ref", "x"), ("ref:1", "x"), ("", "x"), ("pmid", ""))
+        refile(s, "feed", "feed", make_entry(1, other_ids=told))
+        assert s.exec(select(PaperId)).all() == []
 
 
 # --- finding and listing ---------------------------------------------------------------------------

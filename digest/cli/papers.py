@@ -1,10 +1,11 @@
 """Commands that look at stored papers."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Json, note, parse_date, print_json, print_lines, state
+from digest.cli.state import Json, minute, note, parse_date, print_json, print_lines, state
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many.")]
 
@@ -15,6 +16,7 @@ def register(cli: typer.Typer) -> None:
     papers.command("list")(list_papers)
     papers.command("search")(search_papers)
     papers.command("show")(show_paper)
+    papers.command("split")(split_paper)
     cli.add_typer(papers, name="papers")
 
 
@@ -54,14 +56,64 @@ def show_paper(
 ) -> None:
     """Show one paper with all that is known of it."""
     from digest.pipeline.reports import show_paper as report
+    from digest.pipeline.splitting import identity_report
 
-    row = report(state(context).app.database, paper)
+    database = state(context).app.database
+    row = report(database, paper) | identity_report(database, paper)
     if as_json:
         print_json(row)
         return
     for name, value in row.items():
-        if value not in (None, "", []):
+        if name in TABLES:
+            for one in value:
+                print_lines(f"{name}: {TABLES[name](one)}")
+        elif value not in (None, "", []):
             print_lines(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
+def _sure(row: dict[str, Any], reason: str | None) -> str:
+    return f"{reason} ({row['confidence']:.2f})" if reason and row["confidence"] is not None else reason or ""
+
+
+# How the rows of these facts are written in one line each.
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "other_ids": lambda row: f"{row['kind']} {row['value']}",
+    "sources": lambda row: (
+        f"{row['source']} ({row['kind']}), since {minute(row['first_seen_at'])}: "
+        f"{_sure(row, row['joined_by']) or 'it made this paper'}"
+    ),
+    "joins": lambda row: f"#{row['paper']} on {minute(row['joined_at'])}: {_sure(row, row['reason'])}",
+    "versions": lambda row: (
+        f"{'v' + str(row['version']) if row['version'] else 'earlier'} until {minute(row['seen_at'])}, "
+        f"by {row['text_by'] or 'an unknown source'}: {row['title']}"
+    ),
+}
+
+
+def split_paper(
+    context: typer.Context,
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="Id, arXiv id, DOI or exact title.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", metavar="NAME", help="Take away what this source listed, not the last join."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take apart two papers that were wrongly joined; they stay two for ever."""
+    from digest.pipeline.splitting import split_paper as split
+
+    here = state(context)
+    result = split(here.app.database, paper, source=source, now=here.moment().now)
+    if as_json:
+        print_json(result)
+        return
+    stays, new = result["paper"], result["new_paper"]
+    print_lines(
+        f"#{stays['id']} keeps {', '.join(stays['sources'])}: {stays['title']}",
+        f"#{new['id']} is new, with {', '.join(new['sources'])}: {new['title']}",
+    )
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:

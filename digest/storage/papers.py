@@ -1,6 +1,7 @@
 """Papers: finding one, listing them; and under one roof what other modules do with papers.
 
-What is filed is in :mod:`~digest.storage.filing`, what ranking and rendering read in
+What is filed is in :mod:`~digest.storage.filing`, which papers an entry may be in
+:mod:`~digest.storage.identity`, what ranking and rendering read in
 :mod:`~digest.storage.sightings`, full-text search in :mod:`~digest.storage.search`.
 """
 
@@ -12,8 +13,9 @@ from sqlmodel import Session, col, select
 from digest.errors import UsageError
 from digest.models import Paper
 from digest.storage.filing import apply_changes, find_known
-from digest.storage.search import find_by_id, search_papers, titles_like
+from digest.storage.search import find_by_id, joined_id, search_papers, titles_like
 from digest.storage.sightings import (
+    address_of,
     get_views,
     iter_texts,
     latest_listed_day,
@@ -24,6 +26,7 @@ from digest.storage.sightings import (
 from digest.text import clean_text, normalise
 
 __all__ = [
+    "address_of",
     "apply_changes",
     "count_papers",
     "find_known",
@@ -31,6 +34,7 @@ __all__ = [
     "get_paper",
     "get_views",
     "iter_texts",
+    "joined_id",
     "latest_listed_day",
     "latest_votes",
     "list_candidates",
@@ -45,7 +49,7 @@ NAMED = 5
 
 
 def get_paper(s: Session, paper_id: int) -> Paper | None:
-    """The paper with this id of ours."""
+    """The paper with this id of ours; see :func:`joined_id` for one that was joined to another."""
     return s.get(Paper, paper_id)
 
 

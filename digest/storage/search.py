@@ -14,11 +14,13 @@ from sqlalchemy import select as select_columns
 from sqlalchemy import table as named
 from sqlmodel import Session, col, select
 
-from digest.models import Paper
+from digest.identity import canonical
+from digest.models import Paper, PaperId, PaperJoin
 from digest.storage.bulk import table
 from digest.text import clean_text, parse_arxiv_id, parse_doi
+from digest.types import Entry
 
-__all__ = ["find_by_id", "search_papers", "titles_like"]
+__all__ = ["find_by_id", "joined_id", "search_papers", "titles_like"]
 
 # Only letters and digits reach the query languages below, so there is nothing to escape.
 WORD = re.compile(r"[^\W_]+")
@@ -28,6 +30,7 @@ OUR_ID = re.compile(r"#?([0-9]{1,9})")
 # Of papers that share a title's words, how many are compared with it: all words, any of them.
 MAX_SAME_WORDS = 5000
 MAX_SIMILAR = 50
+OTHER_ID = re.compile(r"([a-z][a-z_-]{1,20}):\s?(\S{1,200})", re.IGNORECASE)
 
 
 def search_papers(s: Session, query: str, *, limit: int = 20) -> list[Paper]:
@@ -49,15 +52,32 @@ def search_papers(s: Session, query: str, *, limit: int = 20) -> list[Paper]:
 
 
 def find_by_id(s: Session, query: str) -> Paper | None:
-    """The paper with this id: ours (``12``, ``#12``), an arXiv id or address, a DOI."""
+    """The paper with this id: ours (``12``, ``#12``), an arXiv id or address, a DOI, or ``pmid:31452104``.
+
+    One of ours that was joined to another paper leads to that paper.
+    """
     query = clean_text(query, limit=MAX_QUERY)
     if match := OUR_ID.fullmatch(query):
-        return s.get(Paper, int(match[1]))
+        number = int(match[1])
+        return s.get(Paper, number) or s.get(Paper, joined_id(s, number))
     if arxiv_id := parse_arxiv_id(query):
         return s.exec(select(Paper).where(Paper.arxiv_id == arxiv_id)).first()
     if doi := parse_doi(query):
-        return s.exec(select(Paper).where(Paper.doi == doi)).first()
+        of_arxiv = canonical(Entry(title="", position=1, doi=doi)).arxiv_id
+        column, value = (Paper.arxiv_id, of_arxiv) if of_arxiv else (Paper.doi, doi)
+        return s.exec(select(Paper).where(column == value)).first()
+    if match := OTHER_ID.fullmatch(query):
+        told = (PaperId.kind == match[1].lower(), PaperId.value == match[2])
+        return s.exec(
+            select(Paper).join(PaperId, col(PaperId.paper_id) == col(Paper.id)).where(*told)
+        ).first()
     return None
+
+
+def joined_id(s: Session, paper_id: int) -> int:
+    """The paper that one which no longer exists was joined to; the same id where it was to none."""
+    found = s.exec(select(PaperJoin.paper_id).where(PaperJoin.gone_id == paper_id)).first()
+    return paper_id if found is None else found
 
 
 def titles_like(s: Session, title: str) -> dict[int, str]:

@@ -14,6 +14,7 @@ from digest.text import paper_url, pdf_url
 from digest.types import Candidate, PaperView, Sighting
 
 __all__ = [
+    "address_of",
     "get_views",
     "iter_texts",
     "latest_listed_day",
@@ -44,7 +45,7 @@ def _stream(s: Session, query: Select[Any]) -> Iterator[Row[Any]]:
 
 
 def list_candidates(s: Session, *, first_day: date, last_day: date) -> list[Candidate]:
-    """The papers that any source listed in the span (both ends in), by id.
+    """The papers that any source listed in the span (both ends in), by id; those withdrawn since left out.
 
     ``listed_on`` is the last day of the span that lists them.
     """
@@ -59,6 +60,7 @@ def list_candidates(s: Session, *, first_day: date, last_day: date) -> list[Cand
     query = (
         select(papers.c.id, listed.c.listed_on, *(papers.c[name] for name in names))
         .join(listed, listed.c.paper_id == papers.c.id)
+        .where(papers.c.withdrawn_at.is_(None))
         .order_by(papers.c.id)
     )
     return [
@@ -179,6 +181,13 @@ def get_views(s: Session, paper_ids: Iterable[int], *, until: datetime) -> dict[
     return views
 
 
+def address_of(paper: Any) -> str:
+    """Where a person reads about a stored paper: its ids' page, else the one a source told, else a search."""
+    if paper.url and not (paper.arxiv_id or paper.doi):
+        return str(paper.url)
+    return paper_url(paper.arxiv_id, paper.doi, paper.title)
+
+
 def _view(row: Row[Any], sightings: Sequence[Sighting], listed_on: date | None) -> PaperView:
     votes = _by_source(sightings, "votes")
     most = max(votes.values(), key=lambda points: points[-1][1], default=[])
@@ -187,9 +196,10 @@ def _view(row: Row[Any], sightings: Sequence[Sighting], listed_on: date | None) 
         title=row.title,
         abstract=row.abstract,
         authors=tuple(row.authors),
-        url=paper_url(row.arxiv_id, row.doi, row.title),
+        url=address_of(row),
         organisation=row.organisation,
         summary=row.summary,
+        summary_by=row.summary_by,
         keywords=tuple(row.keywords),
         arxiv_id=row.arxiv_id,
         doi=row.doi,
