@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from digest.config import Settings, SourceSettings, load_settings
+from digest.config import EnricherSettings, Settings, SourceSettings, load_settings
 from digest.errors import ConfigError, DeliveryError, FetchError, StorageError, UsageError
 from digest.locks import use_case_lock
 from digest.netguard import parse_target
@@ -23,13 +23,17 @@ from digest.tokens import MIN_KEY_BYTES
 if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.fetcher import Fetcher
     from digest.mailer import Channel
+    from digest.parsing import Parsers
     from digest.pipeline.compose import Composer
     from digest.pipeline.crew import Line
     from digest.pipeline.deliver import Deliverer
+    from digest.pipeline.enrich import Enricher
+    from digest.pipeline.enricher_settings import ConfiguredEnricher
+    from digest.pipeline.incidents import Operator
     from digest.pipeline.incoming import Incoming
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
-    from digest.pipeline.refresh import ConfiguredSource
+    from digest.pipeline.reading import ConfiguredSource
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +60,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "unsubscribe_address": check_own_address,
         "zone": _check_zone,
     }
-    return load_settings(check_source, checks, may_be_missing=may_be_missing)
+    return load_settings(check_source, _check_enricher, checks, may_be_missing=may_be_missing)
 
 
 def check_source(source: SourceSettings) -> Sequence[str]:
@@ -82,6 +86,12 @@ def check_source(source: SourceSettings) -> Sequence[str]:
             _fault(detail["loc"], detail["msg"], kind.Options.model_fields) for detail in error.errors()
         ]
     return faults
+
+
+def _check_enricher(enricher: EnricherSettings) -> Sequence[str]:
+    from digest.pipeline.enricher_settings import check_enricher
+
+    return check_enricher(enricher)
 
 
 def check_own_address(address: str) -> None:
@@ -199,7 +209,7 @@ class App:
 
     def sources(self, name: str | None = None) -> list["ConfiguredSource"]:
         """The configured sources, or the one of that name (``UsageError`` where there is none)."""
-        from digest.pipeline.refresh import ConfiguredSource
+        from digest.pipeline.reading import ConfiguredSource
 
         found = []
         for source in self.settings.source:
@@ -212,7 +222,7 @@ class App:
                     url=url if kind.exact_url else url.rstrip("/"),
                     options=kind.Options.model_validate(source.options),
                     allow_private=source.allow_private,
-                    every_minutes=source.every or self.settings.refresh_minutes,
+                    every_minutes=source.every,
                     lookback_days=source.lookback_days or kind.lookback_days,
                     headers=tuple(source.headers.items()),
                     timeout_s=source.timeout_s,
@@ -227,12 +237,41 @@ class App:
             raise UsageError(f"there is no source named {name!r}; there is: {names}")
         return chosen
 
+    def enrichers(self) -> "list[ConfiguredEnricher]":
+        """Who is asked for more about stored papers."""
+        from digest.pipeline.enricher_settings import make_enrichers
+
+        return make_enrichers(self.settings.enricher)
+
+    def enricher(self, fetch: "Fetcher") -> "Enricher":
+        """The use case that asks them."""
+        from digest.pipeline.enrich import Enricher, EnrichRules
+
+        return Enricher(self.database, fetch, rules=EnrichRules(window_days=self.settings.window_days))
+
+    def operator(self) -> "Operator | None":
+        """Who is told of incidents, if anybody."""
+        from digest.pipeline.incidents import Operator
+
+        settings = self.settings
+        if settings.operator_address is None:
+            return None
+        return Operator(settings.operator_address, settings.list_name, settings.sender.rpartition("@")[2])
+
+    def parsers(self) -> "Parsers":
+        """What parses pages, in child processes; close it by using it as a context manager."""
+        from digest.parsing import Parsers
+
+        return Parsers()
+
     def fetcher(self) -> "Fetcher":
         """A polite, bounded client; close it by using it as a context manager."""
         from digest.fetcher import Fetcher, make_user_agent
+        from digest.pipeline.robots_store import DatabaseRobots
 
         return Fetcher(
             make_user_agent(self.settings.contact),
+            robots=DatabaseRobots(self.database),
             timeout_s=self.settings.timeout_s,
             max_bytes=self.settings.max_bytes,
         )

@@ -4,6 +4,7 @@ Templates and the text part only lay a card out. All text of a card is plain, on
 length; all its addresses are fit for a link.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +34,7 @@ SPARK_POINTS = 12
 UNTITLED = "(untitled)"
 
 _TITLE, _ORGANISATION, _AUTHOR, _REASON, _REASONS, _INTEREST = 300, 80, 60, 160, 5, 60
+_MAKER = 60
 _AUTHORS = 3
 
 
@@ -54,7 +56,8 @@ class Link:
 class Card:
     """One paper as it is shown. Empty text means that nothing is shown there.
 
-    ``votes`` says in words what ``spark`` draws. ``machine_made``: ``excerpt`` is a machine's summary.
+    ``votes`` says in words what ``spark`` draws. ``machine_made``: ``excerpt`` is a machine's summary,
+    ``made_by`` whose or which machine's, where that is known.
     """
 
     paper_id: int
@@ -65,9 +68,15 @@ class Card:
     reasons: tuple[str, ...] = ()
     excerpt: str = ""
     machine_made: bool = False
+    made_by: str = ""
     votes: str = ""
     spark: str = ""
     links: tuple[Link, ...] = ()
+
+    @property
+    def summary_label(self) -> str:
+        """What stands above a machine's summary."""
+        return "Machine-made summary" + (f" by {self.made_by}" if self.made_by else "")
 
 
 def make_card(
@@ -107,10 +116,18 @@ def _paper_card(paper: PaperView, zone: str, excerpt_limit: int) -> Card:
         byline=_byline(paper),
         excerpt=sentence_excerpt(excerpt, excerpt_limit * 6 // 10 if wide else excerpt_limit),
         machine_made=bool(summary),
+        made_by=_maker(paper.summary_by) if summary else "",
         votes=_votes(paper, ZoneInfo(zone)),
         spark=_spark(paper.votes_history),
         links=_links(paper),
     )
+
+
+def _maker(summary_by: str | None) -> str:
+    """``machine (MODEL)`` by the model's name, others by theirs."""
+    name = one_line(summary_by or "")
+    model = re.fullmatch(r"machine \((.+)\)", name)
+    return truncate(model[1] if model else name, _MAKER)
 
 
 def compact_card(card: Card) -> Card:
@@ -127,7 +144,7 @@ def card_paragraphs(card: Card) -> list[str]:
 
 def card_matter(card: Card) -> list[str]:
     """What a card says of the paper itself: what it is about, and how it was voted on."""
-    label = "Machine-made summary: " if card.machine_made and card.excerpt else ""
+    label = f"{card.summary_label}: " if card.machine_made and card.excerpt else ""
     votes = f"{card.spark} {card.votes}".strip() if card.votes else ""
     return [*filter(None, (label + card.excerpt, votes))]
 

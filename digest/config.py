@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -129,6 +129,9 @@ class SourceSettings(_SiteSettings):
 
 class EnricherSettings(_SiteSettings):
     """One ``[[enricher]]`` table: who is asked for more about papers that are stored."""
+
+
+Site = TypeVar("Site", SourceSettings, EnricherSettings)
 
 
 def _default_sources() -> list[SourceSettings]:
@@ -293,15 +296,16 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 def load_settings(
     check_source: Callable[[SourceSettings], Sequence[str]] = lambda _: (),
+    check_enricher: Callable[[EnricherSettings], Sequence[str]] = lambda _: (),
     checks: Mapping[str, Check] = MappingProxyType({}),
     *,
     may_be_missing: bool = False,
 ) -> Settings:
     """Read and validate all settings.
 
-    Rooms above this one know more: ``check_source`` tells what a source's own kind finds wrong with it,
-    ``checks`` has the check of a setting by its name. ``may_be_missing``: the file that ``DIGEST_CONFIG``
-    names need not be there yet. Raises ``ConfigError`` with every fault at once.
+    Rooms above this one know more: ``check_source`` and ``check_enricher`` tell what a table's own kind
+    finds wrong with it, ``checks`` has the check of a setting by its name. ``may_be_missing``: the file that
+    ``DIGEST_CONFIG`` names need not be there yet. Raises ``ConfigError`` with every fault at once.
     """
     path = config_path()
     values = _read_toml(path, may_be_missing=may_be_missing)
@@ -315,8 +319,10 @@ def load_settings(
         faults.append(f"{ENV_FILE} is not text in UTF-8: save it as that")
     except OSError as error:
         faults.append(f"{ENV_FILE} cannot be read: {error.strerror}")
-    for source in settings.source if settings else _readable_sources(values):
+    for source in settings.source if settings else _readable(SourceSettings, values.get("source")):
         faults += [f"source {source.name!r} ({path}): {fault}" for fault in check_source(source)]
+    for enricher in settings.enricher if settings else _readable(EnricherSettings, values.get("enricher")):
+        faults += [f"enricher {enricher.name!r} ({path}): {fault}" for fault in check_enricher(enricher)]
     if faults or settings is None:
         raise ConfigError(faults)
     return settings
@@ -368,15 +374,15 @@ def _unknown_variables(values: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _readable_sources(values: Mapping[str, Any]) -> list[SourceSettings]:
-    sources = []
-    tables = values.get("source", [])
+def _readable(kind: type[Site], tables: object) -> list[Site]:
+    """Those tables that are valid, where others are not."""
+    found = []
     for table in tables if isinstance(tables, list) else []:
         try:
-            sources.append(SourceSettings.model_validate(table))
+            found.append(kind.model_validate(table))
         except ValidationError:  # told already, as a fault of its own
             continue
-    return sources
+    return found
 
 
 def _sentence(detail: ErrorDetails, path: Path) -> str:

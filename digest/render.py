@@ -27,6 +27,7 @@ __all__ = [
     "make_page",
     "render_heading",
     "render_html",
+    "render_letter",
     "render_page",
     "render_row",
     "render_rows",
@@ -155,6 +156,13 @@ def make_page(issue: IssueView, ctx: MailContext) -> Page:
 def render_page(page: Page, rows: Sequence[Markup]) -> str:
     """The page around the rows of its papers."""
     return render_template("mail/issue.html", page=page, rows=rows)
+
+
+def render_letter(subject: str, heading: str, lines: Sequence[str]) -> str:
+    """The HTML of a mail that is no issue: a heading and a paragraph for each line."""
+    return render_template(
+        "mail/letter.html", subject=one_line(subject), heading=one_line(heading), lines=lines
+    )
 
 
 def render_rows(

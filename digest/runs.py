@@ -4,6 +4,7 @@ The command line, the demo and the scheduler all run use cases through here, so 
 run twice at once and ``digest why`` can tell when one did not run at all.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +13,17 @@ from typing import Any, TypeVar
 from digest.app import App
 from digest.errors import DeliveryError, DigestError
 from digest.models import Letter
+from digest.pipeline.canary import CanaryResult, check_canaries
+from digest.pipeline.filing import CheckRow
+from digest.pipeline.incidents import tell_operator
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import resolve_examples
-from digest.pipeline.refresh import CheckRow, Refresher
+from digest.pipeline.reading import Parse
+from digest.pipeline.refresh import Refresher
+from digest.pipeline.replay import replay
 from digest.stopping import stop_on_signals
 from digest.storage import runs as run_rows
+from digest.storage import sources as source_rows
 from digest.types import Verdict
 
 __all__ = [
@@ -25,12 +32,18 @@ __all__ = [
     "run_all",
     "run_compose",
     "run_deliver",
+    "run_enrich",
     "run_letter",
     "run_refresh",
+    "run_replay",
     "summarise",
 ]
 
+_log = logging.getLogger(__name__)
+
 Say = Callable[[str], None]
+# Suspect pages kept of each source: enough to mend a parser by, and no more than a disk can bear.
+MAX_SUSPECTS = 50
 FAILED = (Verdict.BLOCKED, Verdict.BROKEN, Verdict.UNREACHABLE)
 
 
@@ -55,17 +68,18 @@ class RunOutcome:
         if self.locked:
             return ["another run is at work; nothing to do here"]
         counted = ", ".join(
-            f"{value} {name}" for name, value in self.counts.items() if value and name != "error"
+            f"{value} {name}" for name, value in self.counts.items() if value and isinstance(value, int)
         )
         return [counted or "nothing to do", *([str(self.counts["error"])] if "error" in self.counts else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshOutcome:
-    """The rows of a refresh."""
+    """The rows of a refresh. ``canaries`` are parsers that read a kept page otherwise than they did."""
 
     rows: Sequence[CheckRow] = ()
     locked: bool = False
+    canaries: Sequence[CanaryResult] = ()
 
     @property
     def ok(self) -> bool:
@@ -74,7 +88,9 @@ class RefreshOutcome:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"sources": [row.as_dict() for row in self.rows]} | ({"locked": True} if self.locked else {})
+        rows = {"sources": [row.as_dict() for row in self.rows]}
+        canaries = {"canaries": [one.fault for one in self.canaries]} if self.canaries else {}
+        return rows | canaries | ({"locked": True} if self.locked else {})
 
     def lines(self) -> list[str]:
         """The result for a person, a line per source and day."""
@@ -108,11 +124,14 @@ def run_refresh(
     *,
     name: str | None = None,
     days: Sequence[date] | None = None,
+    due_only: bool = False,
+    every_minutes: int | None = None,
     progress: Say = _silent,
 ) -> RefreshOutcome:
     """Read the sources (or the one of that name) for the days asked for, else the usual ones.
 
-    Raises ``UsageError`` for an unknown source.
+    ``due_only``: leave out those that are not due yet, every ``every_minutes`` where they set no interval of
+    their own. Raises ``UsageError`` for an unknown source.
     """
     moment.check()
     sources = app.sources(name)
@@ -121,24 +140,99 @@ def run_refresh(
             return RefreshOutcome(locked=True)
 
         def work() -> tuple[RefreshOutcome, bool]:
-            with app.fetcher() as fetcher:
-                refresher = Refresher(app.database, fetcher, app.pages)
+            with app.parsers() as parsers, app.fetcher() as fetcher:
+                canaries = _check_canaries(app, parsers.parse, moment.observed_at())
+                refresher = Refresher(app.database, fetcher, app.pages, parsers.parse, parsers.parse_saved)
                 rows = list(
                     refresher.refresh(
                         sources,
                         days,
                         today=moment.today_in("UTC"),
                         now=moment.observed_at(),
+                        over_before=moment.now.date(),
+                        due_only=due_only,
+                        every_minutes=every_minutes,
                         progress=progress,
                     )
                 )
             resolve_examples(app.database)
-            # By the machine's own clock, since that is what files are dated by.
-            app.pages.prune(datetime.now(UTC) - timedelta(days=app.settings.keep_pages_days))
-            outcome = RefreshOutcome(rows)
+            if (operator := app.operator()) is not None:
+                tell_operator(app.database, operator, [source.name for source in sources], moment.ran_at())
+            _drop_old_pages(app, moment)
+            outcome = RefreshOutcome(rows, canaries=canaries)
             return outcome, outcome.ok
 
         return _recorded(app, moment, "refresh", work)
+
+
+def run_enrich(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
+    """Ask the enrichers about papers that lack something. Whatever fails there is told, and fails nothing."""
+    if not app.settings.enricher:
+        return RunOutcome()
+    with app.lock("refresh") as mine:
+        if not mine:
+            return RunOutcome(locked=True)
+
+        def work() -> tuple[RunOutcome, bool]:
+            with app.fetcher() as fetcher:
+                rows = app.enricher(fetcher).enrich(
+                    app.enrichers(), now=moment.observed_at(), progress=progress
+                )
+            counts = {
+                name: sum(getattr(row, name) for row in rows) for name in ("found", "nothing", "failed")
+            }
+            return RunOutcome({**counts, "enrichers": [row.as_dict() for row in rows]}), True
+
+        return _recorded(app, moment, "enrich", work)
+
+
+def _check_canaries(app: App, parse: Parse, now: datetime) -> list[CanaryResult]:
+    """Parsers that have changed what they make of a page, each told once a run, in the log."""
+    results = check_canaries(app.database, app.pages, app.sources(), parse, now)
+    changed = [result for result in results if not result.ok]
+    for result in changed:
+        _log.warning("%s", result.fault)
+    return changed
+
+
+def run_replay(
+    app: App,
+    moment: Moment,
+    name: str,
+    *,
+    days: Sequence[date] | None = None,
+    everything: bool = False,
+) -> RefreshOutcome:
+    """Parse a source's kept pages again and file what was missed. Raises ``UsageError``: no such source."""
+    moment.check()
+    (source,) = app.sources(name)
+    with app.lock("refresh") as mine:
+        if not mine:
+            return RefreshOutcome(locked=True)
+        with app.parsers() as parsers:
+            rows = list(
+                replay(
+                    app.database,
+                    app.pages,
+                    source,
+                    parsers.parse,
+                    moment.observed_at(),
+                    days=days,
+                    everything=everything,
+                )
+            )
+        if any(row.new or row.modified for row in rows):
+            resolve_examples(app.database)
+        return RefreshOutcome(rows)
+
+
+def _drop_old_pages(app: App, moment: Moment) -> None:
+    kept = timedelta(days=app.settings.keep_pages_days)
+    with app.database.write() as session:
+        unused = source_rows.drop_pages(session, before=moment.now - kept, max_suspects=MAX_SUSPECTS)
+    app.pages.forget(unused)
+    # By the machine's own clock, since that is what files are dated by.
+    app.pages.prune(datetime.now(UTC) - kept)
 
 
 def run_compose(
@@ -208,7 +302,7 @@ def run_letter(app: App, letter: Letter, moment: Moment) -> str:
 def run_all(
     app: App, moment: Moment, *, stop: Callable[[], bool] = lambda: False, progress: Say = _silent
 ) -> tuple[dict[str, Any], bool]:
-    """Refresh, compose and deliver; a step that fails keeps no other from its work.
+    """Refresh, enrich, compose and deliver; a step that fails keeps no other from its work.
 
     Where this is done once a day only, no issue waits for a source: it would wait for a day.
     """
@@ -216,7 +310,8 @@ def run_all(
     composer = app.composer()
     days = [moment.day] if moment.day else None
     work: dict[str, Callable[[], RefreshOutcome | RunOutcome]] = {
-        "refresh": lambda: run_refresh(app, moment, days=days, progress=progress),
+        "refresh": lambda: run_refresh(app, moment, days=days, due_only=days is None, progress=progress),
+        **({"enrich": lambda: run_enrich(app, moment, progress=progress)} if app.settings.enricher else {}),
         "compose": lambda: run_compose(app, moment, hold=composer.composes_often(moment), progress=progress),
         "deliver": lambda: run_deliver(app, moment, stop=stop, progress=progress),
     }

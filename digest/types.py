@@ -397,6 +397,7 @@ class PaperView:
     published_on: date | None = None
     first_seen_at: datetime | None = None
     votes_history: tuple[tuple[datetime, int], ...] = ()
+    summary_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

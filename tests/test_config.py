@@ -9,6 +9,7 @@ import pytest
 from digest.app import check_source, read_settings
 from digest.config import SPECIAL, Settings, SourceSettings, load_settings
 from digest.errors import ConfigError
+from digest.pipeline.enricher_settings import check_enricher
 from digest.sources import get_kind
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -195,7 +196,8 @@ def test_toml_example_lists_every_setting_and_the_defaults() -> None:
             assert getattr(settings, name) == field.default, name
     assert check_source(settings.source[0]) == []
     options = get_kind("huggingface").Options()
-    assert settings.source[0].options == options.model_dump()
+    assert settings.source[0].options == options.model_dump(exclude_none=True)
+    assert [check_enricher(enricher) for enricher in settings.enricher] == [[], []]
     assert settings.source[0].lookback_days == get_kind("huggingface").lookback_days
 
 

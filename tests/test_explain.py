@@ -101,12 +101,23 @@ def test_a_day_that_is_listed_late(site: DailyServer) -> None:
 
 
 def test_all_sent_before(site: DailyServer) -> None:
-    """The same list on the next day."""
+    """A list of what was on the two days before."""
+    subscribe("--active")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    site.days["2026-01-13"] = [item(number, votes=5) for number in range(50, 53)]
+    ok("run", "--now", "2026-01-13T09:00:00Z")
+    site.days["2026-01-14"] = site.days[MONDAY][:3] + site.days["2026-01-13"]
+    ok("run", "--now", "2026-01-14T09:00:00Z")
+    assert why("--now", "2026-01-14T10:00:00Z")["cause"] == "all_sent_before"
+
+
+def test_the_same_list_again_is_the_sources_fault(site: DailyServer) -> None:
+    """It still shows the day before."""
     subscribe("--active")
     ok("run", "--now", f"{MONDAY}T09:00:00Z")
     site.days["2026-01-13"] = site.days[MONDAY]
     ok("run", "--now", "2026-01-13T09:00:00Z")
-    assert why("--now", "2026-01-13T10:00:00Z")["cause"] == "all_sent_before"
+    assert why("--now", "2026-01-13T10:00:00Z")["cause"] == "source_stale"
 
 
 def test_nothing_above_the_threshold(site: DailyServer) -> None:

@@ -2,13 +2,11 @@
 
 from datetime import date, datetime
 
-import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from digest.models import Check, Source, StoredPage
+from digest.models import Check, StoredPage
 from digest.storage import runs, sources
 from digest.storage.database import Database
-from digest.types import Verdict
 from tests.storage_rows import DAY, HOUR, NOW, TODAY, add_source
 
 pytest_plugins = ("tests.storage_fixtures",)
@@ -43,34 +41,6 @@ def test_a_source_is_added_once_and_kept_up_to_date(database: Database) -> None:
     assert (stored.id, again.id) == (first.id, first.id)
     assert other.id != first.id
     assert (stored.url, stored.created_at) == ("https://mirror.example", NOW)
-
-
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_only_a_good_verdict_is_good_news(database: Database, verdict: Verdict) -> None:
-    """Every other one is a failure that says why."""
-    with database.write() as s:
-        source_id = add_source(s)
-        check(s, source_id, verdict.value, error=None if verdict.is_good else "no answer")
-    with database.read() as s:
-        source = s.get(Source, source_id)
-    assert (source.last_checked_at, source.last_verdict) == (NOW, verdict.value)
-    expected = (NOW, 0, None) if verdict.is_good else (None, 1, "no answer")
-    assert (source.last_good_at, source.failures_in_row, source.last_error) == expected
-
-
-def test_failures_count_until_something_good_comes(database: Database) -> None:
-    """The time of the last good check stays through failures; a failure without words gives its verdict."""
-    with database.write() as s:
-        source_id = add_source(s)
-        check(s, source_id, "fresh")
-        for hours in (1, 2, 3):
-            check(s, source_id, "unreachable", at=NOW + hours * HOUR)
-        bad = s.get(Source, source_id).model_copy()
-        check(s, source_id, "unchanged", at=NOW + 4 * HOUR)
-    with database.read() as s:
-        good = s.get(Source, source_id)
-    assert (bad.failures_in_row, bad.last_error, bad.last_good_at) == (3, "unreachable", NOW)
-    assert (good.failures_in_row, good.last_error, good.last_good_at) == (0, None, NOW + 4 * HOUR)
 
 
 def test_of_each_source_and_day_the_latest_check_counts(database: Database) -> None:
@@ -128,6 +98,39 @@ def test_the_latest_page_is_the_newest_complete_answer(database: Database) -> No
             assert sources.add_page(s, page).id is not None
         assert sources.latest_page(s, one, "https://papers.example/a").fetched_at == NOW + HOUR
         assert sources.latest_page(s, two, "https://papers.example/b") is None
+
+
+def test_a_page_that_was_not_believed_is_no_answer_to_build_on(database: Database) -> None:
+    """A server that says "not modified" of it must not bring it back."""
+    with database.write() as s:
+        source_id = add_source(s)
+        for hours, verdict in enumerate(("fresh", "partial", "broken", "stale", "blocked")):
+            at = NOW + hours * HOUR
+            sources.add_page(s, StoredPage(source_id=source_id, url="u", fetched_at=at, verdict=verdict))
+        assert sources.latest_page(s, source_id, "u").verdict == "partial"
+
+
+def test_old_pages_and_too_many_suspect_ones_are_forgotten(database: Database) -> None:
+    """A file that another page still refers to stays."""
+    with database.write() as s:
+        source_id = add_source(s)
+        for hours, (verdict, path) in enumerate(
+            [
+                ("fresh", "old"),
+                ("broken", "a"),
+                ("broken", "b"),
+                ("fresh", "b"),
+                ("broken", "c"),
+                ("fresh", "d"),
+            ]
+        ):
+            at = NOW + hours * HOUR
+            row = StoredPage(source_id=source_id, url="u", fetched_at=at, verdict=verdict, path=path)
+            sources.add_page(s, row)
+    with database.write() as s:
+        assert sources.drop_pages(s, before=NOW + HOUR, max_suspects=1) == ["a", "old"]
+    with database.read() as s:
+        assert [page.path for page in s.exec(select(StoredPage).order_by(StoredPage.id))] == ["b", "c", "d"]
 
 
 def test_a_run_is_recorded_from_its_start(database: Database) -> None:

@@ -1,12 +1,12 @@
-"""Commands that read: refresh, import, sources."""
+"""Commands that read: refresh, import and enrich."""
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from digest.cli.state import Date, Json, minute, note, parse_date, print_json, print_lines, progress, state
+from digest.cli.state import Date, Json, note, parse_date, print_json, print_lines, progress, state
 from digest.errors import UsageError
 
 MAX_DAYS = 3660
@@ -16,9 +16,7 @@ def register(cli: typer.Typer) -> None:
     """Add this module's commands to the tree."""
     cli.command("refresh")(refresh)
     cli.command("import")(import_pages)
-    sources = typer.Typer(help="The sites that are read.", no_args_is_help=True)
-    sources.command("list")(list_sources)
-    cli.add_typer(sources, name="sources")
+    cli.command("enrich")(enrich)
 
 
 def refresh(
@@ -47,6 +45,22 @@ def refresh(
         print_lines(*result.lines())
     if not result.ok:
         raise typer.Exit(1)
+
+
+def enrich(context: typer.Context, as_json: Json = False) -> None:
+    """Ask the enrichers about stored papers that lack something, such as a summary."""
+    from digest.runs import run_enrich
+
+    here = state(context)
+    with progress("Asking") as say:
+        outcome = run_enrich(here.app, here.moment(), progress=say)
+    if as_json:
+        print_json(outcome.as_dict())
+        return
+    print_lines(*outcome.lines())
+    for row in outcome.counts.get("enrichers", []):
+        if row["note"]:
+            note(f"digest: {row['name']}: {row['note']}")
 
 
 def days_asked(day: date | None, since: str | None, until: str | None, today: date) -> list[date] | None:
@@ -94,25 +108,3 @@ def import_pages(
             note(f"digest: {error['error']}")
     if result.errors:
         raise typer.Exit(1)
-
-
-def list_sources(context: typer.Context, as_json: Json = False) -> None:
-    """Show each source and how it is doing."""
-    from digest.pipeline.reports import source_report
-
-    app = state(context).app
-    rows = source_report(app.database, app.sources())
-    if as_json:
-        print_json(rows)
-    else:
-        print_lines(*(_source_line(row) for row in rows))
-
-
-def _source_line(row: dict[str, Any]) -> str:
-    health = (
-        "not read yet"
-        if row["last_checked_at"] is None
-        else f"{row['last_verdict']}, {minute(row['last_checked_at'])}"
-    )
-    failures = f", {row['failures_in_row']} failures in a row" if row["failures_in_row"] else ""
-    return f"{row['name']} ({row['kind']}) {row['url']}: {health}{failures}"

@@ -112,7 +112,9 @@ def _print_steps(steps: dict[str, Any]) -> None:
     from digest.runs import summarise
 
     print_lines(*summarise(steps["refresh"].get("sources", [])))
-    for name in ("compose", "deliver"):
+    for name in ("enrich", "compose", "deliver"):
+        if name not in steps:
+            continue
         counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
         print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts)}")
     for name, step in steps.items():

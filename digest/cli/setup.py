@@ -55,7 +55,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     from digest.pipeline.reports import status_report
 
     app = state(context).app
-    report = status_report(app.database, app.sources())
+    report = status_report(app.database, app.sources(), app.now())
     if as_json:
         print_json(report)
     else:
@@ -78,6 +78,11 @@ def _status_lines(report: dict[str, Any]) -> list[str]:
             lines.append(
                 f"  {source['failures_in_row']} failures in a row, last good {good}: {source['last_error']}"
             )
+    for name, row in report["enrichers"].items():
+        told = ", ".join(f"{row[outcome]} {outcome}" for outcome in ("found", "nothing", "failed"))
+        spent = f"; today {row['papers']} papers for {row['cost']:g}" if row["cost"] else ""
+        error = f": {row['error']}" if row["error"] else ""
+        lines.append(f"enricher {name}: {told}, last asked {minute(row['last_asked_at'])}{spent}{error}")
     lines.append(f"mail: {counted(report['deliveries'])}")
     for use_case, run in report["runs"].items():
         when = (
@@ -95,19 +100,24 @@ def serve(context: typer.Context) -> None:
     On SIGTERM or Ctrl-C what is at work has nine seconds to end; a second one ends it at once.
     """
     from digest.pipeline.moment import Moment
-    from digest.runs import run_compose, run_deliver, run_refresh
+    from digest.runs import run_compose, run_deliver, run_enrich, run_refresh
     from digest.scheduler import Scheduler
 
     app = state(context).app
 
+    # The tightest interval is the beat; whoever has a longer one is left out until it is due.
+    usual = app.settings.refresh_minutes
+    beat = min([usual, *(source.every for source in app.settings.source if source.every)])
+
     def refresh() -> None:
-        run_refresh(app, Moment.of(app.now()))
+        run_refresh(app, Moment.of(app.now()), due_only=True, every_minutes=usual)
+        run_enrich(app, Moment.of(app.now()))
 
     def tick() -> None:
         run_compose(app, Moment.of(app.now()))
         run_deliver(app, Moment.of(app.now()), stop=lambda: scheduler.stopping)
 
-    scheduler = Scheduler(refresh=refresh, tick=tick, refresh_minutes=app.settings.refresh_minutes)
+    scheduler = Scheduler(refresh=refresh, tick=tick, refresh_minutes=beat)
     note("digest: at work; stop with Ctrl-C")
     try:
         if scheduler.run():

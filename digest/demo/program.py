@@ -53,10 +53,18 @@ class SiteFetcher(Fetcher):
         etag: str | None = None,
         last_modified: str | None = None,
         allow_private: bool = False,
+        timeout_s: float | None = None,
+        max_bytes: int | None = None,
     ) -> Page:
         """Fetch from the site; what comes back names the address that was asked for."""
-        there = replace(request, url=self._site.url + request.url.removeprefix(SITE_URL))
-        page = super().get(there, etag=etag, last_modified=last_modified, allow_private=allow_private)
+        page = super().get(
+            replace(request, url=self._site.url + request.url.removeprefix(SITE_URL)),
+            etag=etag,
+            last_modified=last_modified,
+            allow_private=allow_private,
+            timeout_s=timeout_s,
+            max_bytes=max_bytes,
+        )
         return replace(page, url=request.url)
 
 

@@ -1,22 +1,26 @@
 """Import: pages that people saved, filed like pages that were fetched."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
+from sqlmodel import Session
+
 from digest.config import IMPORTS
 from digest.errors import DigestError, UsageError
+from digest.models import Check, Source, StoredPage
+from digest.pipeline.filing import CheckRow, Filing, file_page
+from digest.pipeline.health import record_health
 from digest.pipeline.pages import PageStore
 from digest.pipeline.readers import resolve_examples
-from digest.pipeline.refresh import CheckRow, file_page
 from digest.sources.saved import parse_saved
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
-from digest.types import Page
+from digest.types import Page, ParsedPage
 
-__all__ = ["ImportResult", "import_files"]
+__all__ = ["MAX_BYTES", "ImportResult", "file_saved", "import_files"]
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -89,12 +93,31 @@ def _import_file(
         source = source_rows.ensure_source(session, IMPORTS, IMPORTS, "", now)
     assert source.id is not None  # noqa: S101 - stored rows have ids
     kept = store.keep(Page(url=f"saved:{file.name}", status=200, body=body, fetched_at=now), source.id)
-    kept.day = listed_on
     with database.write() as session:
-        row = file_page(session, source, page, day=listed_on, now=now)
-        kept.verdict = row.verdict.value
-        source_rows.add_page(session, kept)
+        row, check = file_saved(session, source, page, [kept], day=listed_on, now=now)
+        record_health(session, source.id, check)
     return row
+
+
+def file_saved(
+    session: Session,
+    source: Source,
+    page: ParsedPage,
+    kept: Sequence[StoredPage],
+    *,
+    day: date,
+    now: datetime,
+) -> tuple[CheckRow, Check]:
+    """File what saved pages list under ``day``, beside the bytes they were read from.
+
+    Runs inside the caller's write transaction.
+    """
+    # The day was settled by the caller: what the page says of it is not held against it again.
+    row, check = file_page(session, source, replace(page, page_date=None), Filing(day, now))
+    for stored in kept:
+        stored.day, stored.verdict, stored.check_id = day, row.verdict.value, check.id
+        source_rows.add_page(session, stored)
+    return row, check
 
 
 def _read(file: Path) -> bytes:

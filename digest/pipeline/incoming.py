@@ -276,7 +276,11 @@ def _unsubscribe(session: Session, reader: Subscriber | None, detail: str, now: 
 
 
 def _say(session: Session, subscriber_id: int, paper_id: int, kind: str, now: datetime) -> str:
-    if not paper_id < 2**31 or paper_rows.get_paper(session, paper_id) is None:
+    if not paper_id < 2**31:
+        return "ignored"
+    # The mail may be older than the day on which two papers were found to be one.
+    paper_id = paper_rows.joined_id(session, paper_id)
+    if paper_rows.get_paper(session, paper_id) is None:
         return "ignored"
     interest_id = subscriber_rows.recommended_interest(session, subscriber_id, paper_id)
     said = Feedback(

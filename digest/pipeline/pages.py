@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import zlib
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -54,6 +55,11 @@ class PageStore:
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Delete these files."""
+        for path in paths:
+            (self.folder / path).unlink(missing_ok=True)
 
 
 def _read_whole(path: Path, sha256: str) -> bytes | None:

@@ -1,17 +1,19 @@
 """What people ask to see: papers, readers, sources, and how things stand. Reads only."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from digest.config import IMPORTS
 from digest.errors import UsageError
 from digest.models import Delivery, Issue, Letter, Paper, Source
 from digest.pipeline.claims import LastLook, judge
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import get_subscriber
-from digest.pipeline.refresh import ConfiguredSource
+from digest.pipeline.reading import ConfiguredSource
 from digest.storage import deliveries as delivery_rows
+from digest.storage import enrichments as enrichment_rows
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
@@ -19,7 +21,7 @@ from digest.storage import search as search_rows
 from digest.storage import sources as source_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
-from digest.text import paper_url, pdf_url
+from digest.text import pdf_url
 from digest.types import DeliveryStatus
 
 __all__ = [
@@ -58,11 +60,12 @@ def show_paper(database: Database, text: str) -> dict[str, Any]:
         return row | {
             "abstract": paper.abstract,
             "summary": paper.summary,
+            "summary_by": paper.summary_by,
             "keywords": paper.keywords,
             "categories": paper.categories,
             "organisation": paper.organisation,
             "published_on": paper.published_on.isoformat() if paper.published_on else None,
-            "url": paper_url(paper.arxiv_id, paper.doi, paper.title),
+            "url": paper_rows.address_of(paper),
             "pdf_url": pdf_url(paper.arxiv_id),
             "code_url": paper.code_url,
             "project_url": paper.project_url,
@@ -195,13 +198,15 @@ def source_report(database: Database, configured: list[ConfiguredSource]) -> lis
     with database.read() as session:
         stored = {row.name: row for row in source_rows.list_sources(session)}
     rows = [
-        _health(source.name, source.kind.kind, source.url, stored.pop(source.name, None))
+        _health(source.name, source.kind.kind, source.url, stored.pop(source.name, None), configured=True)
         for source in configured
     ]
-    return rows + [_health(row.name, row.kind, row.url, row) for row in stored.values()]
+    return rows + [
+        _health(row.name, row.kind, row.url, row, configured=row.name == IMPORTS) for row in stored.values()
+    ]
 
 
-def _health(name: str, kind: str, url: str, row: Source | None) -> dict[str, Any]:
+def _health(name: str, kind: str, url: str, row: Source | None, *, configured: bool) -> dict[str, Any]:
     return {
         "name": name,
         "kind": kind,
@@ -211,10 +216,19 @@ def _health(name: str, kind: str, url: str, row: Source | None) -> dict[str, Any
         "last_verdict": row.last_verdict if row else None,
         "failures_in_row": row.failures_in_row if row else 0,
         "last_error": row.last_error if row else None,
+        "next_try_at": _iso(row.next_try_at if row else None),
+        "moved_to": row.moved_to if row else None,
+        "configured": configured,
     }
 
 
-def status_report(database: Database, configured: list[ConfiguredSource]) -> dict[str, Any]:
+def _enrichers(session: Session, now: datetime) -> dict[str, dict[str, Any]]:
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    report = enrichment_rows.count_outcomes(session, since=today)
+    return {name: row | {"last_asked_at": _iso(row["last_asked_at"])} for name, row in report.items()}
+
+
+def status_report(database: Database, configured: list[ConfiguredSource], now: datetime) -> dict[str, Any]:
     """How things stand: papers, readers, sources, what was sent, and when it all ran last."""
     sources = source_report(database, configured)
     with database.read() as session:
@@ -227,6 +241,7 @@ def status_report(database: Database, configured: list[ConfiguredSource]) -> dic
             "papers": paper_rows.count_papers(session),
             "subscribers": readers,
             "sources": sources,
+            "enrichers": _enrichers(session, now),
             "deliveries": deliveries,
             "bounced": deliveries.get(DeliveryStatus.BOUNCED, 0),
             "complained": deliveries.get(DeliveryStatus.COMPLAINED, 0),

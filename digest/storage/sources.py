@@ -2,15 +2,17 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from digest.models import Check, Source, StoredPage
+from digest.storage.bulk import in_batches
 from digest.types import Verdict
 
 __all__ = [
     "add_check",
     "add_page",
+    "drop_pages",
     "ensure_source",
     "first_failure_since_good",
     "get_source",
@@ -19,6 +21,7 @@ __all__ = [
     "latest_page",
     "list_checks",
     "list_sources",
+    "note_move",
 ]
 
 GOOD = tuple(verdict.value for verdict in Verdict if verdict.is_good)
@@ -47,24 +50,19 @@ def get_source(s: Session, name: str) -> Source | None:
     return s.exec(select(Source).where(Source.name == name)).first()
 
 
-def add_check(s: Session, check: Check) -> None:
-    """Record what a refresh proved, and what that means for the source's health.
-
-    A verdict that is not good counts as a failure; a good one ends the row of failures.
-    """
+def add_check(s: Session, check: Check) -> Check:
+    """Record what a refresh proved about one page."""
     s.add(check)
-    source = s.get_one(Source, check.source_id)
-    source.last_checked_at = check.checked_at
-    source.last_verdict = check.verdict
-    if check.verdict in GOOD:
-        source.last_good_at = check.checked_at
-        source.failures_in_row = 0
-        source.last_error = None
-    else:
-        source.failures_in_row += 1
-        source.last_error = check.error or check.verdict
-    s.add(source)
     s.flush()
+    return check
+
+
+def note_move(s: Session, source_id: int, moved_to: str | None) -> None:
+    """Remember where a source says it went for good; ``None`` where it says nothing of the kind."""
+    source = s.get_one(Source, source_id)
+    if source.moved_to != moved_to:
+        source.moved_to = moved_to
+        s.add(source)
 
 
 def list_checks(
@@ -123,13 +121,49 @@ def first_failure_since_good(s: Session, source_id: int, until: datetime | None 
 
 
 def latest_page(s: Session, source_id: int, url: str) -> StoredPage | None:
-    """The newest kept page of that address that came with status 200."""
+    """The newest kept page of that address that came with status 200 and was believed, if only in part."""
     query = select(StoredPage).where(
-        StoredPage.source_id == source_id, StoredPage.url == url, StoredPage.status == OK
+        StoredPage.source_id == source_id,
+        StoredPage.url == url,
+        StoredPage.status == OK,
+        or_(col(StoredPage.verdict).is_(None), col(StoredPage.verdict).in_((*GOOD, Verdict.PARTIAL.value))),
     )
     return s.exec(
         query.order_by(col(StoredPage.fetched_at).desc(), col(StoredPage.id).desc()).limit(1)
     ).first()
+
+
+def drop_pages(s: Session, *, before: datetime, max_suspects: int) -> list[str]:
+    """Forget pages fetched before that time, and each source's suspect ones beyond the newest so many.
+
+    What is known of files (``saved:…``) stays: it says that they were read. Returns the paths of the kept
+    files that no page refers to any more.
+    """
+    newest = func.row_number().over(
+        partition_by=col(StoredPage.source_id), order_by=col(StoredPage.fetched_at).desc()
+    )
+    suspects = (
+        select(col(StoredPage.id), newest.label("place"))
+        .where(col(StoredPage.verdict).not_in((*GOOD, Verdict.PARTIAL.value)))
+        .subquery()
+    )
+    surplus = select(suspects.c.id).where(suspects.c.place > max_suspects)
+    gone = list(
+        s.exec(
+            select(StoredPage).where(
+                or_(col(StoredPage.fetched_at) < before, col(StoredPage.id).in_(surplus)),
+                col(StoredPage.url).not_like("saved:%"),
+            )
+        )
+    )
+    paths = {page.path for page in gone}
+    for page in gone:
+        s.delete(page)
+    s.flush()
+    used: set[str] = set()
+    for batch in in_batches(paths):
+        used |= set(s.exec(select(StoredPage.path).where(col(StoredPage.path).in_(batch))))
+    return sorted(paths - used)
 
 
 def add_page(s: Session, page: StoredPage) -> StoredPage:

@@ -25,7 +25,9 @@ from digest.storage import papers
 from digest.storage.database import Database
 from digest.storage.upgrading import head_revision
 from tests import (
+    test_merging,
     test_outbox,
+    test_splitting,
     test_storage_database,
     test_storage_deliveries,
     test_storage_issues,
@@ -44,7 +46,9 @@ pytest_plugins = ("tests.storage_fixtures",)
 pytestmark = pytest.mark.e2e
 
 SUITES = (
+    test_merging,
     test_outbox,
+    test_splitting,
     test_storage_database,
     test_storage_deliveries,
     test_storage_issues,

@@ -1,0 +1,70 @@
+"""How a source is doing: when it is worth a try again, and what its row remembers of a refresh."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from digest.models import Check, Source
+from digest.types import Verdict
+
+__all__ = ["is_due", "next_try", "record_health"]
+
+# The first failures say little; from the third in a row on the pauses grow, up to a day.
+PATIENCE = 2
+FIRST_PAUSE = timedelta(hours=1)
+LONGEST_PAUSE = timedelta(days=1)
+SATURDAY = 5
+# A run that starts a little early must not skip a whole round.
+SLACK = timedelta(minutes=2)
+
+
+def is_due(source: Source, every_minutes: int | None, now: datetime) -> bool:
+    """Whether a source is to be read in a run that nobody asked for by hand."""
+    if source.next_try_at is not None and source.next_try_at > now + SLACK:
+        return False
+    if every_minutes is None or source.last_checked_at is None:
+        return True
+    since = now - source.last_checked_at
+    # A clock that was set back must not make a source wait for it to come round again.
+    return since < timedelta(0) or since >= timedelta(minutes=every_minutes) - SLACK
+
+
+def next_try(failures_in_row: int, now: datetime, retry_after_s: float | None = None) -> datetime | None:
+    """When a failing source is worth another try; ``None``: at the next run."""
+    asked = timedelta(seconds=min(retry_after_s or 0.0, LONGEST_PAUSE.total_seconds()))
+    own = timedelta(0)
+    if failures_in_row > PATIENCE:
+        own = min(FIRST_PAUSE * 2 ** min(failures_in_row - PATIENCE - 1, 10), LONGEST_PAUSE)
+    pause = max(asked, own)
+    # Half an hour less than a day, so that a run at the same hour tomorrow is not too early.
+    return now + min(pause, LONGEST_PAUSE - timedelta(minutes=30)) if pause else None
+
+
+def record_health(
+    session: Session, source_id: int, check: Check, *, retry_after_s: float | None = None
+) -> None:
+    """Let the newest day's check of a run say how the source is doing.
+
+    A verdict that is not good counts as one failure, however many days the run read; a good one ends the
+    row of failures. A weekend that repeats Friday is no failure: nothing new is expected then.
+    """
+    source = session.get_one(Source, source_id)
+    verdict = Verdict(check.verdict)
+    source.last_checked_at = check.checked_at
+    source.last_verdict = check.verdict
+    if verdict.is_good:
+        source.last_good_at = check.checked_at
+    if verdict.is_good or _is_quiet_weekend(check):
+        source.failures_in_row = 0
+        source.last_error = None
+        source.next_try_at = None
+    else:
+        source.failures_in_row += 1
+        source.last_error = check.error or check.verdict
+        source.next_try_at = next_try(source.failures_in_row, check.checked_at, retry_after_s)
+    session.add(source)
+    session.flush()
+
+
+def _is_quiet_weekend(check: Check) -> bool:
+    return check.verdict == Verdict.STALE and check.day.weekday() >= SATURDAY
