@@ -153,10 +153,10 @@ class TestChoosing:
         assert run(world) == []
         assert [entry.votes for entry in stored(world, ListedEntry)] == [9]
 
-    def test_everything_reads_good_days_too_and_the_newest_page_has_the_last_word(self, world: World) -> None:
+    def test_everything_reads_good_days_too_and_the_newer_counts_stay(self, world: World) -> None:
         world.refresh({at(MONDAY): lines(1, votes=1)}, hour=8)
         world.refresh({at(MONDAY): lines(1, votes=9)}, hour=12)
-        assert [row.verdict for row in run(world, everything=True)] == [Verdict.FRESH, Verdict.FRESH]
+        assert [row.verdict for row in run(world, everything=True)] == [Verdict.FRESH, Verdict.UNCHANGED]
         assert [entry.votes for entry in stored(world, ListedEntry)] == [9]
         assert len(stored(world, Observation)) == 4
 

@@ -367,9 +367,9 @@ def test_withdrawn_papers_leave_digests(database: Database) -> None:
         span = {"first_day": TODAY, "last_day": TODAY}
         assert [one.paper_id for one in papers.list_candidates(s, **span)] != [paper.id]
         assert len(papers.list_candidates(s, **span)) == 1
-        refile(s, "feed", "feed", make_entry(1, version=3))
+        refile(s, "feed", "feed", make_entry(1, version=3), now=NOW + 3 * DAY)
         assert paper.withdrawn_at is not None
-        refile(s, "ax", "arxiv", make_entry(1, version=4))
+        refile(s, "ax", "arxiv", make_entry(1, version=4), now=NOW + 3 * DAY)
         assert paper.withdrawn_at is None
         assert len(papers.list_candidates(s, **span)) == 2
 
@@ -651,3 +651,24 @@ def test_texts_are_streamed_by_id_in_bounded_memory(database: Database) -> None:
             tracemalloc.stop()
     assert titles == [make_entry(n).title for n in range(2000)]
     assert peak < 5_000_000
+
+
+def test_an_older_page_takes_nothing_from_a_newer_one(database: Database) -> None:
+    """Read again from where it was kept: it fills in what nobody told, and its counts stay history."""
+    entry = make_entry(1, votes=50, abstract="", summary=None)
+    with database.write() as s:
+        source_id = add_source(s)
+        (paper_id,) = papers.apply_changes(s, source_id, [make_change(entry)], NOW + DAY)
+    older = make_entry(1, votes=3, title="An older title", abstract="Its abstract.")
+    change = make_change(
+        older, kind=ChangeKind.MODIFIED, paper_id=paper_id, fields=("abstract", "title", "votes")
+    )
+    with database.write() as s:
+        papers.apply_changes(s, source_id, [change], NOW)
+    with database.read() as s:
+        paper = papers.get_paper(s, paper_id)
+        listed = s.exec(select(ListedEntry)).one()
+        seen = [one.votes for one in papers.list_sightings(s, [paper_id], until=NOW + DAY)]
+    assert (paper.title, paper.abstract, paper.updated_at) == (entry.title, "Its abstract.", NOW + DAY)
+    assert (listed.votes, listed.seen_at) == (50, NOW + DAY)
+    assert seen == [3, 50]

@@ -38,11 +38,12 @@ def upsert(
     unique: Sequence[str],
     replace: Sequence[str] = (),
     keep_if_null: Sequence[str] = (),
+    dated_by: str | None = None,
 ) -> None:
     """Insert rows; where a row with the same ``unique`` columns exists, update it.
 
     ``replace`` columns take the new value, ``keep_if_null`` columns too unless it is null. With neither
-    the existing row stays as it is.
+    the existing row stays as it is, and so does one that is newer by the column ``dated_by``.
     """
     if not rows:
         return
@@ -56,7 +57,8 @@ def upsert(
     for column in keep_if_null:
         changes[column] = func.coalesce(new[column], target.c[column])
     if changes:
-        insert = insert.on_conflict_do_update(index_elements=list(unique), set_=changes)
+        newer = new[dated_by] >= target.c[dated_by] if dated_by else None
+        insert = insert.on_conflict_do_update(index_elements=list(unique), set_=changes, where=newer)
     else:
         insert = insert.on_conflict_do_nothing(index_elements=list(unique))
     session.exec(insert, params=list(rows))

@@ -182,6 +182,9 @@ def _learn_ids(paper: Paper, entry: Entry, owners: Owners) -> list[str]:
 
 def _update_paper(s: Session, paper: Paper, change: Change, kind: str | None, now: datetime) -> None:
     entry = change.entry
+    if paper.updated_at > now:
+        _fill_in(paper, change)
+        return
     before = (paper.title, paper.abstract, paper.fingerprint, paper.version, paper.text_by)
     for name in CONTENT_FIELDS:
         value = _value(entry, name)
@@ -201,6 +204,18 @@ def _update_paper(s: Session, paper: Paper, change: Change, kind: str | None, no
         _keep_version(s, paper.id or 0, before, now)
     if change.kind is not ChangeKind.UNCHANGED:
         paper.updated_at = now
+
+
+def _fill_in(paper: Paper, change: Change) -> None:
+    """Take over from a page older than what is stored only what is not known at all."""
+    for name in CONTENT_FIELDS:
+        value = _value(change.entry, name)
+        if name in change.fields and value and getattr(paper, name) in (None, "", []):
+            setattr(paper, name, value)
+            if name == "summary":
+                paper.summary_by = change.entry.summary_by
+    paper.authors_text = _authors_text(paper.authors)
+    paper.fingerprint = fingerprint(paper.title, paper.abstract)
 
 
 def _authors_text(authors: Sequence[str]) -> str:
@@ -341,6 +356,8 @@ def _add_entries(
         replace=("position", "seen_at"),
         # A page that tells no counts says nothing about those another page told.
         keep_if_null=("votes", "comments", "stars", "source_ref", "submitter"),
+        # A page that was kept and is read again only now takes nothing from one that came after it.
+        dated_by="seen_at",
     )
     upsert(
         s,
