@@ -6,7 +6,9 @@ POST, so that neither a long query nor the key stands in an address.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -69,6 +71,7 @@ class PubMed:
     lookback_days = 1
     trust = 80
     Options: type[BaseModel] = PubMedOptions
+    example_options: Mapping[str, object] = MappingProxyType({"query": "kettles"})
 
     def is_dated(self, options: BaseModel) -> bool:  # noqa: ARG002
         """One search covers the last days."""

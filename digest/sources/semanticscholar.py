@@ -9,7 +9,9 @@ The papers of both have one shape (see ``semanticscholar_items``).
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -95,6 +97,7 @@ class SemanticScholar:
     lookback_days = 1
     trust = 60
     Options: type[BaseModel] = SemanticScholarOptions
+    example_options: Mapping[str, object] = MappingProxyType({"query": "kettles"})
 
     def is_dated(self, options: BaseModel) -> bool:  # noqa: ARG002
         """What was recommended on another day cannot be asked for."""
