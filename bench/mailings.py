@@ -71,7 +71,8 @@ def configure(
 def prepare(readers: int, papers: int) -> dict[str, float]:
     """Fill the current folder: papers read, an issue composed for each reader; what composing took."""
     from bench import generated
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.pipeline.moment import Moment
     from digest.runs import run_compose, run_refresh
     from tests.daily_server import DailyServer, item, serving
@@ -126,7 +127,8 @@ def _add_readers(app: Any, readers: int) -> None:
 
 def deliver(split: "Split | None") -> dict[str, Any]:
     """Send what the current folder has; seconds, CPU-seconds, and by part where ``split`` is given."""
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.pipeline.moment import Moment
     from digest.runs import run_deliver
 
@@ -252,7 +254,8 @@ def _load() -> list[tuple[Any, str]]:
     """All issues of the current folder's database with whom they go to."""
     from sqlmodel import select
 
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.models import Delivery
     from digest.storage import issues
 

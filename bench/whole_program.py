@@ -27,7 +27,8 @@ READER = "reader@example.org"
 def store(papers: int) -> None:
     """Store the papers, so many a day, the last day being today's."""
     from bench import generated
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.diff import diff
     from digest.storage import papers as paper_rows
     from digest.storage import sources as source_rows

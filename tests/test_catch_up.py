@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.app import App, make_app, read_settings
+from digest.app import App, make_app
+from digest.checking import read_settings
 from digest.pipeline.catch_up import recommend_with_missed, span_days
 from digest.pipeline.due import Absence
 from digest.pipeline.moment import Moment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.app import check_source, read_settings
+from digest.checking import check_source, read_settings
 from digest.config import SPECIAL, Settings, SourceSettings, load_settings
 from digest.errors import ConfigError
 from digest.pipeline.enricher_settings import check_enricher

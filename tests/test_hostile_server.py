@@ -85,7 +85,8 @@ def stored() -> tuple[dict[str, str], list[str]]:
     """The last verdict kept of each source, and the titles of all papers."""
     from sqlmodel import col, select
 
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.models import Check, Paper, Source
 
     with closing(make_app(read_settings()).database) as database, database.read() as session:

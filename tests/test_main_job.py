@@ -88,7 +88,8 @@ def test_growth_named_in_reasons_is_recomputed_from_the_observations(server: Dai
     """Every "+N votes since …" equals the difference of two stored observations."""
     from sqlmodel import select
 
-    from digest.app import make_app, read_settings
+    from digest.app import make_app
+    from digest.checking import read_settings
     from digest.models import Observation, StoredRecommendation
 
     server.days["2026-01-12"] = [item(number, votes=10 + number) for number in range(1, 12)]

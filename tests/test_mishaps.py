@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.app import App, make_app, read_settings
+from digest.app import App, make_app
+from digest.checking import read_settings
 from digest.mailer import Mail, MaildirChannel
 from digest.pipeline.crew import Line
 from digest.pipeline.moment import Moment

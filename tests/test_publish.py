@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.app import App, make_app, read_settings
+from digest.app import App, make_app
+from digest.checking import read_settings
 from digest.models import Issue
 from digest.pipeline.moment import Moment
 from digest.storage import issues as issue_rows

@@ -12,7 +12,8 @@ from sqlmodel import select
 from werkzeug import Request, Response
 
 from digest import fetcher
-from digest.app import make_app, read_settings
+from digest.app import make_app
+from digest.checking import read_settings
 from digest.models import Paper
 from tests import golden
 from tests.cli_runner import run

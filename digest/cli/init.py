@@ -58,7 +58,7 @@ def init(
     zone: Annotated[str | None, typer.Option("--zone", metavar="Area/City", help="Your time zone.")] = None,
 ) -> None:
     """Set up your own digest: asks what it needs, sends a test mail, then the first digest."""
-    from digest.app import read_settings
+    from digest.checking import read_settings
     from digest.pipeline.readers import Schedule, check_email
 
     asks = sys.stdin.isatty()
@@ -138,7 +138,7 @@ def _way(
 
     Raises ``UsageError`` where theirs is not the one asked for: a file that is there stays as it is.
     """
-    from digest.app import check_own_address
+    from digest.checking import check_own_address
     from digest.config import config_path
 
     is_set_up = config_path().is_file() or settings.smtp_url is not None

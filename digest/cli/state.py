@@ -42,7 +42,7 @@ class State:
     @cached_property
     def settings(self) -> "Settings":
         """The settings; ``ConfigError`` with every fault."""
-        from digest.app import read_settings
+        from digest.checking import read_settings
 
         return read_settings()
 

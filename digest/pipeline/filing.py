@@ -1,5 +1,6 @@
 """Filing: one page held against what is stored, judged, and what it lists stored, in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from digest.sources import TRUST
 from digest.storage import history as history_rows
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows
-from digest.types import ChangeKind, ParsedPage, Verdict
+from digest.types import Change, ChangeKind, ParsedPage, Verdict
 from digest.verdict import Evidence, History, ids_hash, is_readable, judge, usual_number, weigh
 
 __all__ = ["CheckRow", "Filing", "file_page", "load_history"]
@@ -91,16 +92,8 @@ def file_page(
     Runs inside the caller's write transaction, so that a page is filed wholly or not at all.
     """
     assert row.id is not None  # noqa: S101 - stored rows have ids
-    entries = page.entries if page else ()
-    known = paper_rows.find_known(session, row.id, entries) if entries else []
     day = filing.day_of(page)
-    changes = diff(
-        entries,
-        known,
-        listed_on=filing.day if filing.dated else None,
-        today=day,
-        source=SourceFacts(row.kind, row.name, TRUST),
-    )
+    changes = _changes(session, row, page, filing)
     evidence = filing.evidence or weigh(page, filing.history, day=day)
     verdict = judge(
         page,
@@ -112,12 +105,10 @@ def file_page(
         is_dated=filing.dated,
         is_over=filing.is_over,
     )
+    listed = evidence.parsed
     if verdict in NOT_FILED:
-        changes, entries = [], ()
+        changes, listed = [], 0
     paper_rows.apply_changes(session, row.id, changes, filing.now, trust_of=TRUST)
-    new, modified = (
-        sum(one.kind is kind for one in changes) for kind in (ChangeKind.NEW, ChangeKind.MODIFIED)
-    )
     moved = sum(one.entry.announces and one.kind is not ChangeKind.UNCHANGED for one in changes)
     result = CheckRow(
         name=row.name,
@@ -125,18 +116,39 @@ def file_page(
         verdict=verdict,
         entries=evidence.parsed,
         declared=evidence.declared,
-        new=new,
-        modified=modified,
+        new=_count(changes, ChangeKind.NEW),
+        modified=_count(changes, ChangeKind.MODIFIED),
         # An entry that stands on the page twice changes nothing the second time.
-        unchanged=sum(entry.announces for entry in entries) - moved,
+        unchanged=listed - moved,
         error=_words(page, error),
         evidence=evidence.as_dict(),
     )
-    facts = asdict(result) | {"verdict": verdict.value}
+    return result, source_rows.add_check(session, _check(row.id, result, page, filing.now))
+
+
+def _changes(session: Session, row: Source, page: ParsedPage | None, filing: Filing) -> list[Change]:
+    """What the page's entries are, held against what is stored."""
+    assert row.id is not None  # noqa: S101 - stored rows have ids
+    entries = page.entries if page else ()
+    known = paper_rows.find_known(session, row.id, entries) if entries else []
+    return diff(
+        entries,
+        known,
+        listed_on=filing.day if filing.dated else None,
+        today=filing.day_of(page),
+        source=SourceFacts(row.kind, row.name, TRUST),
+    )
+
+
+def _count(changes: Sequence[Change], kind: ChangeKind) -> int:
+    return sum(one.kind is kind for one in changes)
+
+
+def _check(source_id: int, result: CheckRow, page: ParsedPage | None, now: datetime) -> Check:
+    facts = asdict(result) | {"verdict": result.verdict.value}
     del facts["name"], facts["date"]
     ids = ids_hash(page.entries) if page else None
-    check = Check(source_id=row.id, day=day, checked_at=filing.now, ids=ids, **facts)
-    return result, source_rows.add_check(session, check)
+    return Check(source_id=source_id, day=result.date, checked_at=now, ids=ids, **facts)
 
 
 def _words(page: ParsedPage | None, error: SourceError | None) -> str | None:
