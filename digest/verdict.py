@@ -31,7 +31,7 @@ FEW = 3
 # Fewer than so large a share of the usual number, on a day that is over, is not the whole day.
 SHORT = 0.4
 # So many days make a number the usual one; from so many on a weekday has a number of its own.
-MIN_DAYS = 2
+MIN_DAYS = 3
 OWN_WEEKDAY = 3
 # A page's own date may be so many announcement days (Monday to Friday) behind today.
 MAX_DAYS_BEHIND = 1

@@ -76,6 +76,17 @@ def test_twelve_real_days_each_give_their_file_and_nobody_is_mailed_a_paper_twic
     assert max(links.values()) == 1
 
 
+def test_trap_no_captured_day_raises_an_alarm(shared: Path) -> None:
+    """Days of one and two papers among others, days of exactly fifty, days of many shapes."""
+    names = sorted(path.stem for path in (shared / "pages" / "huggingface" / "daily").glob("*.json"))
+    days = _days(shared, *names)
+    with serving(DailyServer(days, page_cap=50)) as server:
+        _configure(server.url)
+        rows = {name: ok("refresh", "--date", name, "--json").json["sources"][0] for name in names}
+    assert {name: row["verdict"] for name, row in rows.items()} == dict.fromkeys(names, "fresh")
+    assert [rows[name]["entries"] for name in ("2025-07-07", "2026-07-15", "2025-09-30")] == [1, 2, 50]
+
+
 def test_a_paper_that_comes_back_is_new_once(shared: Path) -> None:
     """2604.07429 is listed on 2026-04-10 and again on 2026-04-16."""
     days = _days(shared, "2026-04-10", "2026-04-16")

@@ -258,14 +258,14 @@ def test_replacements_do_not_count_as_listed() -> None:
 
 
 def test_the_usual_number_is_that_of_the_weekday_else_of_such_days() -> None:
-    """Two days are too few of a kind to be usual only where there is one."""
+    """Fewer than three days tell nothing."""
     mondays = {MONDAY - timedelta(weeks=n): 40 + n for n in (1, 2, 3)}
     others = {MONDAY - timedelta(days=n): 10 for n in (3, 4, 5, 6)}
-    weekend = {MONDAY - timedelta(days=n): 0 for n in (1, 2, 8)}
+    weekend = {MONDAY - timedelta(days=n): 0 for n in (1, 2, 8, 9)}
     assert usual_number(mondays | others | weekend, MONDAY) == 42
     assert usual_number(others | weekend, MONDAY) == 10
     assert usual_number(weekend, MONDAY) is None
-    assert usual_number({MONDAY - timedelta(days=3): 10}, MONDAY) is None
+    assert usual_number({MONDAY - timedelta(days=n): 10 for n in (3, 4)}, MONDAY) is None
 
 
 def test_the_evidence_names_what_the_verdict_rests_on() -> None:
