@@ -53,6 +53,9 @@ TEXT_FIELDS = frozenset({"title", "abstract"})
 # Differs without being a change of the paper: whose text stands.
 SILENT_FIELDS = frozenset({"text_by"})
 MACHINE = "machine"
+# Kinds whose pages anybody may write: what they say of ids finds papers, and changes none.
+STRANGERS = frozenset({"feed", "page"})
+LEARNT = frozenset({"arxiv_id", "doi", "other_ids", "url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def diff(
     the paper's once the change is applied.
     """
     entries = [canonical(entry) for entry in entries]
+    if source.kind in STRANGERS:
+        entries = [_with_one_id(entry) for entry in entries]
     seen = recognise(entries, known, source.trust_of)
     owners = {pair: paper_id for paper_id, paper in seen.papers.items() for pair in _ids(paper)}
     joined_here = _by_last(seen.joins)
@@ -120,7 +125,31 @@ def diff(
             change = _known(entry, answer, seen.papers[answer.paper_id], day, source)
             joins = tuple(joined_here.pop(answer.paper_id, ()))
             changes.append(_joining(change, joins) if joins else change)
-    return changes
+    return [_teaching_nothing(change) for change in changes] if source.kind in STRANGERS else changes
+
+
+def _with_one_id(entry: Entry) -> Entry:
+    """The entry of a stranger with its strongest id alone: two would claim that two papers are one."""
+    return replace(entry, doi=None if entry.arxiv_id else entry.doi, other_ids=())
+
+
+def _teaching_nothing(change: Change) -> Change:
+    """A stranger's change: a stored paper learns no id or address from it and is joined with no other."""
+    if change.paper_id is None:
+        return change
+    entry = replace(change.entry, arxiv_id=None, doi=None, other_ids=(), url=None)
+    names = tuple(name for name in change.fields if name not in LEARNT)
+    kind = ChangeKind.UNCHANGED if SILENT_FIELDS.issuperset(names) else ChangeKind.MODIFIED
+    return Change(
+        kind,
+        entry,
+        change.listed_on,
+        change.fingerprint,
+        change.paper_id,
+        names,
+        joined_by=change.joined_by,
+        confidence=change.confidence,
+    )
 
 
 def _by_last(joins: Sequence[StoredJoin]) -> dict[int, list[StoredJoin]]:

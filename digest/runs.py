@@ -44,6 +44,8 @@ _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 # Suspect pages kept of each source: enough to mend a parser by, and no more than a disk can bear.
 MAX_SUSPECTS = 50
+# All that is kept of one source, unpacked.
+MAX_KEPT_BYTES = 256 * 2**20
 FAILED = (Verdict.BLOCKED, Verdict.BROKEN, Verdict.UNREACHABLE)
 
 
@@ -229,7 +231,9 @@ def run_replay(
 def _drop_old_pages(app: App, moment: Moment) -> None:
     kept = timedelta(days=app.settings.keep_pages_days)
     with app.database.write() as session:
-        unused = source_rows.drop_pages(session, before=moment.now - kept, max_suspects=MAX_SUSPECTS)
+        unused = source_rows.drop_pages(
+            session, before=moment.now - kept, max_suspects=MAX_SUSPECTS, max_bytes=MAX_KEPT_BYTES
+        )
     app.pages.forget(unused)
     # By the machine's own clock, since that is what files are dated by.
     app.pages.prune(datetime.now(UTC) - kept)

@@ -35,6 +35,7 @@ MIN_DAYS = 3
 OWN_WEEKDAY = 3
 # A page's own date may be so many announcement days (Monday to Friday) behind today.
 MAX_DAYS_BEHIND = 1
+MAX_DAYS_AHEAD = 3
 SATURDAY = 5
 
 
@@ -58,7 +59,7 @@ class Evidence:
     counts them (``None``: nothing tells); ``parsed`` how many it has. ``overlap`` is the share (0 to 1) of
     its ids that stood on the other day most like it, ``None`` where there is none; ``usual`` is the
     usual number. ``missing`` ids are on the page that counts and not on this one. ``proven``: a second way
-    of reading gave the same list.
+    of reading gave the same list. ``before`` is how many stood under this very day before.
     """
 
     declared: int | None = None
@@ -67,6 +68,7 @@ class Evidence:
     usual: float | None = None
     missing: int = 0
     proven: bool = False
+    before: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """JSON-ready, what the interface names: declared, parsed, overlap, usual; shares to two places."""
@@ -138,6 +140,7 @@ def weigh(
         usual=history.usual,
         missing=len(check - ids) if check else 0,
         proven=proven,
+        before=len(history.days.get(day, ())),
     )
 
 
@@ -165,7 +168,8 @@ def judge(
     did not understand it (:func:`is_readable`), **empty** without entries, **stale** when it is another
     day's: most entries that give a day of their own give another, or its ids are those of another day, or
     its own date is too far behind; **partial** when its list broke off (``error``), has fewer entries than
-    declared, or is far below the usual of a day that is over and nothing proves it whole; **unchanged**
+    declared, or far fewer than stood there before, or is far below the usual of a day that is over and
+    nothing proves it whole; **unchanged**
     when nothing differs from what was filed before, else **fresh**. How many entries a page has proves
     nothing by itself: a day of one paper is a day.
 
@@ -180,12 +184,13 @@ def judge(
     if not is_readable(parsed):
         return Verdict.BROKEN
     if not evidence.parsed:
-        return _without_entries(evidence, error)
+        return _without_entries(evidence, error, is_dated=is_dated)
     dated = is_dated or parsed.page_date is not None
     behind = _is_other_day(parsed, day) if is_dated else _is_behind(parsed, day)
     if behind or (dated and _is_repeated(parsed, evidence, history, own)) or _is_another_list(evidence):
         return Verdict.STALE
     short = evidence.declared is not None and evidence.parsed < evidence.declared
+    short = short or (is_dated and evidence.parsed < SHORT * evidence.before)
     if error is not None or short or evidence.missing or look_short(evidence, is_over=is_over):
         return Verdict.PARTIAL
     if changes and all(change.kind is ChangeKind.UNCHANGED for change in changes):
@@ -193,8 +198,9 @@ def judge(
     return Verdict.FRESH
 
 
-def _without_entries(evidence: Evidence, error: SourceError | None) -> Verdict:
-    if evidence.declared:
+def _without_entries(evidence: Evidence, error: SourceError | None, *, is_dated: bool) -> Verdict:
+    # A day that had papers does not lose them all.
+    if evidence.declared or (is_dated and evidence.before):
         return Verdict.PARTIAL
     return Verdict.PARTIAL if error is not None else Verdict.EMPTY
 
@@ -222,9 +228,14 @@ def _is_another_list(evidence: Evidence) -> bool:
 
 
 def _is_behind(parsed: ParsedPage, today: date) -> bool:
-    """Whether the page's own date lies back further than a list that is announced on weekdays may."""
+    """Whether the page's own date lies back further than a list that is announced on weekdays may.
+
+    Or so far ahead that no zone's calendar explains it.
+    """
     if parsed.page_date is None:
         return False
     behind = (today - parsed.page_date).days
+    if behind < -MAX_DAYS_AHEAD:
+        return True
     later = (parsed.page_date.toordinal() + ahead for ahead in range(1, min(behind, 10) + 1))
     return sum(date.fromordinal(ordinal).weekday() < SATURDAY for ordinal in later) > MAX_DAYS_BEHIND

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from digest.mailer.smtp_wire import double_dots, make_lines
 from digest.message import encode_fragment
 from digest.models import Letter
 from digest.pipeline.assemble import Addressee, Assembler, Envelope
@@ -130,7 +131,7 @@ def test_fast_and_slow_read_the_same(seed: int) -> None:
 
 
 def check_wire(message: bytes) -> None:
-    """What holds for every mail on the wire."""
+    """What holds for every mail on the wire. The last is why it can be sent without being looked at."""
     assert message.isascii()
     lines = message.split(b"\r\n")
     assert not any(b"\n" in line or b"\r" in line for line in lines)
@@ -138,6 +139,7 @@ def check_wire(message: bytes) -> None:
     assert all(len(line) <= 998 for line in lines[:head])
     assert all(len(line) <= 76 for line in lines[head:])
     assert not any(line.startswith((b".", b"From ")) for line in lines)
+    assert double_dots(make_lines(message)) is message
 
 
 def test_what_is_kept_does_not_leak_to_the_next_reader() -> None:

@@ -8,6 +8,7 @@ import smtplib
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -705,6 +706,24 @@ def test_whatever_the_content_its_lines_arrive_and_nothing_else(text: str) -> No
     assert re.sub(rb"(?m)^\.", b"", stuffed) == lines
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", stuffed)
     assert lines.decode().replace("\r\n", "\n").rstrip("\n") == re.sub("\r\n?", "\n", text).rstrip("\n")
+
+
+def test_a_mail_that_is_known_to_be_clean_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It arrives as it is; looking at it would take longer than saying all the commands."""
+    clean = b"Subject: x\r\n\r\nAll of Hello.\r\n"
+
+    def look(_: bytes) -> bytes:
+        raise AssertionError("it was looked at")
+
+    monkeypatch.setattr("digest.mailer.smtp.make_lines", look)
+    monkeypatch.setattr("digest.mailer.smtp.double_dots", look)
+    with SmtpServer(extensions=PIPELINING) as server:
+        channel = smtp(server)
+        channel.send(replace(make_mail(message=clean), is_canonical=True), lambda: None)
+        channel.close()
+        with pytest.raises(AssertionError):
+            channel.send(make_mail(message=clean), lambda: None)
+    assert [mail.data + b"\r\n" for mail in server.mails] == [clean]
 
 
 def test_a_clean_mail_is_not_copied() -> None:

@@ -1,10 +1,12 @@
 """Two stored papers found to be one: nothing that refers to either is lost, on either database."""
 
 import random
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
@@ -17,6 +19,7 @@ from digest.models import (
     ListedEntry,
     Observation,
     Paper,
+    PaperId,
     PaperJoin,
     PaperSplit,
     PaperVersion,
@@ -94,10 +97,10 @@ def test_a_doi_learnt_later_joins_two_stored_papers(database: Database) -> None:
 def test_an_id_learnt_later_joins_what_the_source_listed_under_its_own_id(database: Database) -> None:
     """A page without ids that tells them one day."""
     with database.write() as s:
-        file(s, "list", "page", make_entry(1, arxiv_id=None, source_ref="a", title="A Listed Thing"))
+        file(s, "list", "saved", make_entry(1, arxiv_id=None, source_ref="a", title="A Listed Thing"))
         file(s, "ax", "arxiv", make_entry(1))
         assert papers.count_papers(s) == 2
-        file(s, "list", "page", make_entry(1, source_ref="a", title="A Listed Thing"), day=TODAY + DAY)
+        file(s, "list", "saved", make_entry(1, source_ref="a", title="A Listed Thing"), day=TODAY + DAY)
         assert papers.count_papers(s) == 1
 
 
@@ -106,7 +109,7 @@ def test_another_id_learnt_later_joins_two_stored_papers(database: Database) -> 
         file(s, "pm", "pubmed", make_entry(1, arxiv_id=None, other_ids=(("pmid", "314"),), source_ref="314"))
         file(s, "s2", "semanticscholar", make_entry(2, arxiv_id=None, doi=DOI))
         told = make_entry(3, arxiv_id=None, doi=DOI, other_ids=(("pmid", "314"),))
-        file(s, "feed", "feed", told)
+        file(s, "other", "semanticscholar", told)
         assert [row.reason for row in s.exec(select(PaperJoin))] == ["same pmid"]
         assert papers.count_papers(s) == 1
 
@@ -380,3 +383,46 @@ def test_shown_papers_are_left_as_they_are(database: Database) -> None:
         assert shown.ShownPapers().get(s, numbers.values())[numbers[second]].paper_id == second
         assert papers.joined_id(s, second) == first
         assert papers.joined_id(s, first) == first
+
+
+# --- strangers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["feed", "page"])
+def test_a_stranger_cannot_join_two_papers_by_claiming_both(database: Database, kind: str) -> None:
+    """An item with the one's arXiv id and the other's DOI is the one, and teaches it nothing."""
+    lure = make_entry(1, title="Buy pills", abstract="Cheap.", doi=DOI, other_ids=(("pmid", "1"),))
+    with database.write() as s:
+        file(s, "hf", "huggingface", make_entry(1))
+        file(s, "pm", "pubmed", make_entry(2, arxiv_id=None, doi=DOI))
+        (change,) = file(s, "odd", kind, replace(lure, url="https://evil.example/"))
+    with database.read() as s:
+        stored = s.exec(select(Paper).order_by(Paper.id)).all()
+        assert [(paper.arxiv_id, paper.doi) for paper in stored] == [("2608.00001", None), (None, DOI)]
+        assert [paper.title for paper in stored] == [make_entry(1).title, make_entry(2).title]
+        assert stored[0].url is None
+        assert s.exec(select(PaperId).where(PaperId.kind == "pmid")).all() == []
+        assert change.paper_id == stored[0].id
+
+
+def test_a_stranger_that_comes_first_does_not_mix_two_papers_up(database: Database) -> None:
+    lure = make_entry(1, title="Buy pills", abstract="Cheap.", doi=DOI, source_ref="lure")
+    with database.write() as s:
+        file(s, "odd", "feed", lure)
+        file(s, "hf", "huggingface", make_entry(1))
+        file(s, "pm", "pubmed", make_entry(2, arxiv_id=None, doi=DOI))
+        assert all(change.kind == "unchanged" for change in file(s, "odd", "feed", lure))
+    with database.read() as s:
+        stored = s.exec(select(Paper).order_by(Paper.id)).all()
+        assert [(paper.arxiv_id, paper.doi, paper.title) for paper in stored] == [
+            ("2608.00001", None, make_entry(1).title),
+            (None, DOI, make_entry(2).title),
+        ]
+
+
+def test_a_copy_of_title_and_abstract_teaches_no_foreign_id(database: Database) -> None:
+    with database.write() as s:
+        file(s, "hf", "huggingface", make_entry(1))
+        file(s, "odd", "feed", make_entry(1, arxiv_id=None, doi=DOI))
+        (paper,) = s.exec(select(Paper)).all()
+        assert paper.doi is None

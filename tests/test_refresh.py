@@ -284,13 +284,30 @@ def test_a_source_that_fails_keeps_no_other_from_its_work(bench: Bench) -> None:
     assert [row.verdict for row in rows] == [Verdict.UNREACHABLE, Verdict.BROKEN, Verdict.FRESH]
 
 
-def test_an_error_that_nobody_expected_stops_the_run_loudly(bench: Bench) -> None:
-    def bug(_: PageRequest) -> None:
-        raise ZeroDivisionError
+def test_an_error_that_nobody_expected_is_loud_after_the_others_are_done(bench: Bench) -> None:
+    """It is a fault of the program, and must not be taken for one of the site."""
+
+    def bug(request: PageRequest) -> None:
+        if "/odd/" in request.url:
+            raise ZeroDivisionError
 
     bench.site.before = bug
+    bench.kitchen.parsed = {b"x": dishes(1)}
+    bench.site.answers = {f"{BASE}/good/menu/{TODAY}": b"x"}
     with pytest.raises(ZeroDivisionError):
-        bench.refresh()
+        bench.refresh(*(bench.source(name, url=f"{BASE}/{name}") for name in ("odd", "good")))
+    assert [check.verdict for check in bench.rows(Check)] == ["fresh"]
+
+
+def test_a_kind_that_asks_for_nothing_is_broken(bench: Bench) -> None:
+    bench.kitchen.ways = ()
+    assert bench.refresh()[0].verdict is Verdict.BROKEN
+
+
+def test_a_count_that_no_column_holds_is_still_a_count(bench: Bench) -> None:
+    bench.kitchen.parsed = {b"x": dishes(1, declared=10**20)}
+    bench.site.answers = {f"{BASE}/menu/{TODAY}": b"x"}
+    assert bench.refresh()[0].verdict is Verdict.PARTIAL
 
 
 def test_what_is_not_due_is_left_alone(bench: Bench) -> None:
@@ -305,10 +322,84 @@ def test_what_is_not_due_is_left_alone(bench: Bench) -> None:
 
 
 def test_one_run_counts_one_failure_however_many_days_it_reads(bench: Bench) -> None:
-    """And the host is left alone after the second day without an answer."""
-    bench.refresh(days=[TODAY - 2 * DAY, TODAY - DAY, TODAY])
+    """After the second day without an answer only the newest is asked for still."""
+    rows = bench.refresh(days=[TODAY - ahead * DAY for ahead in (4, 3, 2, 1, 0)])
     assert bench.rows(Source)[0].failures_in_row == 1
-    assert len(bench.site.asked) == 2
+    assert bench.site.urls == [f"/menu/{TODAY - ahead * DAY}" for ahead in (4, 3, 0)]
+    assert (rows[2].error or "").startswith("not tried again: ")
+
+
+def test_a_refusal_stays_one_on_the_days_that_were_not_tried(bench: Bench) -> None:
+    """And the pause it asked for is kept."""
+    refused = FetchError("no", verdict=Verdict.BLOCKED, retry_after_s=7200)
+    days = [TODAY - ahead * DAY for ahead in (3, 2, 1, 0)]
+    bench.site.answers = {f"{BASE}/menu/{day}": refused for day in days}
+    rows = bench.refresh(days=days)
+    assert {row.verdict for row in rows} == {Verdict.BLOCKED}
+    assert bench.rows(Source)[0].next_try_at == NOW + timedelta(hours=2)
+
+
+def test_days_that_were_missed_are_read_once_they_can_be(bench: Bench) -> None:
+    """Also where days after them were read; what is still not whole is looked at once a day."""
+
+    def asked_at(now: datetime) -> list[int]:
+        bench.site.asked.clear()
+        bench.refresh(days=None, now=now)
+        return [(now.date() - (request.day or TODAY)).days for request, _ in bench.site.asked]
+
+    bench.kitchen.parsed = {b"x": dishes(1)}
+    for day in (TODAY, TODAY + 6 * DAY):
+        bench.site.answers[f"{BASE}/menu/{day}"] = b"x"
+    assert asked_at(NOW) == [0]
+    assert asked_at(NOW + 6 * DAY) == [5, 4, 0], "the host gave no answer twice, then today's"
+    bench.kitchen.parsed |= {b"%d" % n: dishes(n) for n in range(10, 16)}
+    bench.site.answers |= {f"{BASE}/menu/{TODAY + n * DAY}": b"%d" % (10 + n) for n in range(1, 6)}
+    assert asked_at(NOW + 6 * DAY + timedelta(hours=2)) == [0]
+    assert asked_at(NOW + 7 * DAY) == [6, 5, 4, 3, 2, 0]
+    assert asked_at(NOW + 7 * DAY + timedelta(hours=1)) == [0]
+
+
+def test_an_old_day_read_again_says_nothing_of_today(bench: Bench) -> None:
+    bench.refresh()
+    bench.kitchen.parsed = {b"x": dishes(1)}
+    bench.site.answers = {f"{BASE}/menu/{TODAY - 30 * DAY}": b"x"}
+    assert bench.refresh(days=[TODAY - 30 * DAY])[0].verdict is Verdict.FRESH
+    assert bench.rows(Source)[0].failures_in_row == 1
+
+
+def test_a_day_that_had_papers_does_not_lose_them(bench: Bench) -> None:
+    """An empty answer where thirty stood is no empty day."""
+    url = f"{BASE}/menu/{TODAY}"
+    bench.kitchen.parsed = {b"x": dishes(*range(30)), b"": dishes(), b"few": dishes(*range(5))}
+    bench.site.answers = {url: [page(b"x"), page(b""), page(b"few"), page(b"x")]}
+    verdicts = [bench.refresh(now=NOW + timedelta(hours=hour))[0].verdict for hour in range(4)]
+    assert verdicts == [Verdict.FRESH, Verdict.PARTIAL, Verdict.PARTIAL, Verdict.UNCHANGED]
+
+
+def test_pages_of_a_way_that_was_not_understood_are_suspect(bench: Bench) -> None:
+    """Whatever the way taken after it gave: they make no later request conditional."""
+    bench.kitchen = Kitchen({b"good": dishes(1, 2)}, ways=("api", "menu"))
+    bench.site.answers = {
+        f"{BASE}/api/{TODAY}": page(b"strange", etag='"1"'),
+        f"{BASE}/menu/{TODAY}": b"good",
+    }
+    bench.refresh()
+    bench.refresh()
+    assert [given["etag"] for _, given in bench.site.asked] == [None] * 4
+    assert [stored.verdict for stored in bench.rows(StoredPage)][:2] == ["broken", "fresh"]
+
+
+def test_a_list_takes_only_so_much_memory(bench: Bench) -> None:
+    """Pages that are each within their limit are too much together."""
+    for number in range(10):
+        following = (PageRequest(f"{BASE}/{number + 1}"),)
+        body = b"%d" % number + bytes(4 * 2**20)
+        bench.kitchen.parsed[body] = dishes(number, next_requests=following)
+        bench.site.answers[f"{BASE}/{number}" if number else f"{BASE}/menu/{TODAY}"] = body
+    (row,) = bench.refresh()
+    assert row.verdict is Verdict.PARTIAL
+    assert "more than" in (row.error or "")
+    assert row.entries == 6
 
 
 # --- what is filed ---------------------------------------------------------------------------------
@@ -401,3 +492,42 @@ def test_a_permanent_redirect_is_noted_and_not_followed_up(bench: Bench) -> None
     assert bench.rows(Source)[0].url == BASE
     bench.refresh()
     assert bench.rows(Source)[0].moved_to is None
+
+
+def test_fault_52_a_key_that_the_site_repeats_is_not_kept(bench: Bench) -> None:
+    """Neither in the page, nor in its headers, nor in the error it leads to."""
+    url = f"{BASE}/menu/{TODAY}"
+    told = page(b"wrong key: hunter22", headers=(("x-echo", "hunter22"),))
+    bench.site.answers = {url: told}
+    (row,) = bench.refresh(bench.source(headers=(("x-api-key", "hunter22"),)))
+    assert (row.verdict, row.error) == (Verdict.BROKEN, "looked for a menu, found b'wrong key: ********'")
+    (stored,) = bench.rows(StoredPage)
+    assert bench.pages.load(stored) == b"wrong key: ********"
+    assert stored.headers == [["x-echo", "********"]]
+
+
+def test_papers_are_filed_where_pages_cannot_be_kept(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "pages").write_text("a file where a folder should be")
+    bench.kitchen.parsed = {b"x": dishes(1)}
+    bench.site.answers = {f"{BASE}/menu/{TODAY}": b"x"}
+    assert bench.refresh()[0].verdict is Verdict.FRESH
+    assert bench.rows(StoredPage) == []
+
+
+def test_a_list_of_too_many_entries_is_cut_and_partial(bench: Bench) -> None:
+    """Whoever else writes does not wait for all of it."""
+    following = (PageRequest(f"{BASE}/more"),)
+    bench.kitchen.parsed = {b"x": dishes(*range(5001), next_requests=following), b"y": dishes(9999)}
+    bench.site.answers = {f"{BASE}/menu/{TODAY}": b"x", f"{BASE}/more": b"y"}
+    (row,) = bench.refresh()
+    assert row.verdict is Verdict.PARTIAL
+    assert "more than 5,000 entries" in (row.error or "")
+
+
+def test_days_that_no_list_can_mean_are_not_believed(bench: Bench) -> None:
+    bench.kitchen.dated = False
+    strange = [replace(dishes(n).entries[0], listed_on=day) for n, day in enumerate((date.min, date.max))]
+    bench.kitchen.parsed = {b"x": ParsedPage(tuple(strange))}
+    bench.site.answers = {f"{BASE}/menu/{TODAY}": b"x"}
+    bench.refresh()
+    assert {entry.listed_on for entry in bench.rows(ListedEntry)} == {TODAY}

@@ -128,9 +128,24 @@ def test_old_pages_and_too_many_suspect_ones_are_forgotten(database: Database) -
             row = StoredPage(source_id=source_id, url="u", fetched_at=at, verdict=verdict, path=path)
             sources.add_page(s, row)
     with database.write() as s:
-        assert sources.drop_pages(s, before=NOW + HOUR, max_suspects=1) == ["a", "old"]
+        assert sources.drop_pages(s, before=NOW + HOUR, max_suspects=1, max_bytes=10**9) == ["a", "old"]
     with database.read() as s:
         assert [page.path for page in s.exec(select(StoredPage).order_by(StoredPage.id))] == ["b", "c", "d"]
+
+
+def test_one_source_keeps_only_so_many_bytes(database: Database) -> None:
+    """The oldest go first, and another source's stay."""
+    with database.write() as s:
+        one, two = add_source(s), add_source(s, "other", "saved")
+        for hours in range(5):
+            for source_id in (one, two) if hours == 0 else (one,):
+                path = f"{source_id}-{hours}"
+                at = NOW + hours * HOUR
+                row = StoredPage(source_id=source_id, url="u", fetched_at=at, size=100, path=path)
+                sources.add_page(s, row)
+        assert sources.drop_pages(s, before=NOW - DAY, max_suspects=9, max_bytes=250) == [
+            f"{one}-{hours}" for hours in range(3)
+        ]
 
 
 def test_a_run_is_recorded_from_its_start(database: Database) -> None:

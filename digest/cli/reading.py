@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.state import Date, Json, note, parse_date, print_json, print_lines, progress, state
+from digest.cli.state import Date, Json, leave, note, parse_date, print_json, print_lines, progress, state
 from digest.errors import UsageError
 
 MAX_DAYS = 3660
@@ -37,8 +37,12 @@ def refresh(
     here = state(context)
     moment = here.moment(date)
     days = days_asked(moment.day, since, until, moment.today_in("UTC"))
-    with progress("Reading") as say:
-        result = run_refresh(here.app, moment, name=source, days=days, progress=say)
+    try:
+        with progress("Reading") as say:
+            result = run_refresh(here.app, moment, name=source, days=days, progress=say)
+    except KeyboardInterrupt:
+        note("digest: stopped; what was not read yet is read by the next run")
+        leave(130)
     if as_json:
         print_json(result.as_dict())
     else:

@@ -9,6 +9,7 @@ from digest.cli.state import (
     Json,
     State,
     in_words,
+    leave,
     minute,
     note,
     parse_date,
@@ -98,8 +99,12 @@ def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_j
     if dry_run:
         _print_waiting(here, date, as_json=as_json)
         return
-    with progress("Running") as say:
-        steps, ok = run_all(here.app, here.moment(date), progress=say)
+    try:
+        with progress("Running") as say:
+            steps, ok = run_all(here.app, here.moment(date), progress=say)
+    except KeyboardInterrupt:
+        note("digest: stopped; what it had not finished is done by the next run")
+        leave(130)
     if as_json:
         print_json(steps)
     else:

@@ -1,14 +1,12 @@
 """Commands that start, look after and show the program: init, demo, db, status, serve."""
 
-import os
-import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from digest.cli.state import Json, minute, note, print_json, print_lines, state
+from digest.cli.state import Json, leave, minute, note, print_json, print_lines, state
 
 
 def register(cli: typer.Typer) -> None:
@@ -127,14 +125,4 @@ def serve(context: typer.Context) -> None:
     except KeyboardInterrupt:
         code = 130  # as shells say of what Ctrl-C ended
     note("digest: stopped in the middle of a job; what it had not finished is done by the next run")
-    _leave(code)
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process without waiting for its threads, of which one may hang.
-
-    Nothing is lost by that: each transaction is stored whole or not at all, and so is each file.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    leave(code)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -156,3 +156,13 @@ def progress(label: str) -> Iterator[Any]:
         return
     with console.status(label) as status:
         yield lambda text: status.update(f"{label}: {text}")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without waiting for its threads, of which one may hang.
+
+    Nothing is lost by that: each transaction is stored whole or not at all, and so is each file.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

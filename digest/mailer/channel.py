@@ -13,12 +13,17 @@ __all__ = ["CanBeCut", "Channel", "Mail", "check_address", "check_sender"]
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One finished mail to one recipient. ``message`` is ASCII with CRLF (see ``message.make_message``)."""
+    """One finished mail to one recipient. ``message`` is ASCII with CRLF (see ``message.make_message``).
+
+    ``is_canonical``: it was made there, so every line ends with CRLF and none begins with a dot; looking for
+    others in it would find none. Of any other origin it is looked at before it leaves.
+    """
 
     envelope_from: str
     recipient: str
     message: bytes
     message_id: str
+    is_canonical: bool = False
 
 
 class Channel(Protocol):

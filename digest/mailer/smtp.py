@@ -107,10 +107,11 @@ class SmtpChannel:
         if not mail.message.isascii() and (sender + to).isascii():
             fault = "The mail is not plain ASCII; this is a fault of the program."
             raise DeliveryError(fault, transient=False, stage="mail")
-        letter = _Letter(sender, to, make_lines(mail.message))
+        lines = mail.message if mail.is_canonical else make_lines(mail.message)
+        letter = _Letter(sender, to, lines)
         try:
             session = self._begin(letter)
-            self._stream(session, double_dots(letter.lines))
+            self._stream(session, lines if mail.is_canonical else double_dots(lines))
             before_end()
             return self._finish(session)
         finally:

@@ -1,24 +1,21 @@
 """Which of the mails that are due may be sent now, and taking those: the last look before sending."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from digest.errors import DeliveryError
 from digest.mailer import Mail
-from digest.models import Letter
-from digest.pipeline.assemble import Addressee, Assembler
+from digest.pipeline.assemble import Assembler
+from digest.pipeline.assembling import MakesMails, Order
 from digest.pipeline.ledger import Ledger
 from digest.pipeline.moment import Moment
 from digest.pipeline.outcomes import Outcomes
 from digest.schedule import is_served
 from digest.storage import deliveries as delivery_rows
-from digest.storage import issues as issue_rows
-from digest.storage import letters as letter_rows
 from digest.storage.database import Database
 from digest.storage.deliveries import Decision, Waiting
-from digest.storage.shown import ShownPapers
-from digest.types import Cadence, DeliveryStatus, IssueView, SubscriberStatus
+from digest.types import DeliveryStatus, SubscriberStatus
 
 __all__ = ["Claims", "LastLook", "judge"]
 
@@ -55,18 +52,18 @@ def judge(waiting: Waiting, moment: Moment) -> LastLook | Decision:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Takes mails for the ledger's lease and makes them ready to be handed over."""
+    """Takes mails for the ledger's lease and has them made ready to be handed over."""
 
     database: Database
     assembler: Assembler
+    maker: MakesMails
     ledger: Ledger
     outcomes: Outcomes
-    _shown: ShownPapers = field(default_factory=ShownPapers)
 
     def take(self, delivery_ids: Sequence[int], moment: Moment) -> Iterator[tuple[Waiting, Mail]]:
         """Those of the mails that may be sent now, marked as being sent, and committed.
 
-        All are marked before the first is given, and each is assembled when it is asked for.
+        All are marked before the first is given; who makes them goes no faster than they are asked for.
         """
         with self.database.write() as session:
             found = delivery_rows.list_waiting(session, delivery_ids)
@@ -99,33 +96,14 @@ class Claims:
     def _assemble(
         self, taken: Sequence[Waiting], senders: Mapping[int, str]
     ) -> Iterator[tuple[Waiting, Mail]]:
-        with self.database.read() as session:
-            issues = [waiting.issue_id for waiting in taken if waiting.issue_id is not None]
-            views = issue_rows.load_issue_views(session, issues, self._shown)
-            letters = letter_rows.get_letters(session, [one.letter_id for one in taken if one.letter_id])
-        for waiting in taken:
-            try:
-                message = self._message(waiting, views, letters)
-            except KeyError:  # the reader was deleted since it was claimed, and this with them
+        for waiting, made in zip(taken, self.maker.make([Order.of(one) for one in taken]), strict=True):
+            if made is None:  # the reader was deleted since it was claimed, and this with them
                 self.outcomes.count("withdrawn")
-                continue
-            except DeliveryError as error:
-                self.ledger.complete(self.outcomes.failed(waiting, error))
-                continue
-            mail = Mail(senders[waiting.delivery_id], waiting.recipient, message, waiting.message_id)
-            yield waiting, mail
-
-    def _message(
-        self, waiting: Waiting, views: Mapping[int, IssueView], letters: Mapping[int, Letter]
-    ) -> bytes:
-        """Raises ``KeyError`` where what is to be sent is there no more."""
-        recipient, message_id = waiting.recipient, waiting.message_id
-        if waiting.letter_id is not None:
-            return self.assembler.letter(letters[waiting.letter_id], recipient, message_id)
-        view = views[waiting.issue_id or 0]
-        cadence = Cadence(waiting.cadence or Cadence.DAILY)
-        reader = Addressee(waiting.subscriber_id or 0, waiting.token_version or 0, cadence)
-        return self.assembler.message(view, reader, recipient, message_id)
+            elif isinstance(made, DeliveryError):
+                self.ledger.complete(self.outcomes.failed(waiting, made))
+            else:
+                sender = senders[waiting.delivery_id]
+                yield waiting, Mail(sender, waiting.recipient, made, waiting.message_id, is_canonical=True)
 
 
 def _is_old(waiting: Waiting, moment: Moment) -> bool:

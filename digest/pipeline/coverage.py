@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Check
+from digest.pipeline.health import is_quiet_weekend
 from digest.sources import get_kind
 from digest.storage import sources as source_rows
 from digest.types import Verdict
@@ -64,13 +65,13 @@ def awaited_sources(session: Session, names: Collection[str], now: datetime) -> 
         session, first_day=today - timedelta(days=2), last_day=today + timedelta(days=1), until=now
     )
     newest = {
-        source.id: (source.name, Verdict(check.verdict))
+        source.id: (source.name, check.day, Verdict(check.verdict))
         for source, check in rows  # by source, then day
         if source.name in names and check.checked_at > now - READ
     }
     waiting = []
-    for source_id, (name, verdict) in newest.items():
-        if source_id is None or verdict.is_good:
+    for source_id, (name, day, verdict) in newest.items():
+        if source_id is None or verdict.is_good or is_quiet_weekend(day, verdict):
             continue
         good = source_rows.last_good_check(session, source_id, now)
         if good is not None and good.checked_at > now - EXPECTED:

@@ -25,7 +25,7 @@ LOOK_S = 0.25
 TOO_MANY = 421
 PATIENCE_S = (0.5, 2.0)
 # So many mails may wait for each connection: enough for none to stand idle while others are claimed.
-AHEAD = 4
+AHEAD = 8
 # How long what is being sent may take to end once the end was asked for; then its line is cut.
 GRACE_S = 5.0
 CUT_S = 1.0
@@ -50,6 +50,11 @@ class Line:
     def window(self) -> Rate | None:
         """The rate of all connections together."""
         return parse_rate(self.rate) if self.rate else None
+
+    @property
+    def is_unpaced(self) -> bool:
+        """Whether it goes as fast as it can."""
+        return not (self.rate or self.connection_rate)
 
     def connection_pacer(self) -> Pacer | None:
         """What paces one connection."""

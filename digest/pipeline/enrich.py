@@ -21,6 +21,7 @@ from digest.errors import SourceError
 from digest.netguard import parse_target
 from digest.pipeline.enricher_settings import ConfiguredEnricher, check_enricher, make_enrichers
 from digest.pipeline.findings import file_finding
+from digest.pipeline.masking import mask_page, secrets_of
 from digest.pipeline.reading import Fetch
 from digest.sources import TRUST
 from digest.storage import enrichments as rows
@@ -256,6 +257,7 @@ class _Run:
                 timeout_s=min(enricher.timeout_s or TIMEOUT_S, self._end - self._case.clock()),
                 max_bytes=enricher.max_bytes,
             )
+            page = mask_page(page, secrets_of(enricher.options, enricher.headers))
             findings = self._case.parse(
                 enricher.kind.kind,
                 enricher.options,

@@ -10,6 +10,9 @@ from digest.enrichers import EnricherKind, get_kind
 from digest.errors import FetchError, UsageError
 from digest.netguard import parse_target
 
+# An answer about papers that are known is short.
+MAX_BYTES = 4 * 2**20
+
 __all__ = ["ConfiguredEnricher", "check_enricher", "make_enrichers"]
 
 
@@ -67,7 +70,7 @@ def make_enrichers(settings: Sequence[EnricherSettings]) -> list[ConfiguredEnric
                 allow_private=one.allow_private,
                 headers=tuple(one.headers.items()),
                 timeout_s=one.timeout_s,
-                max_bytes=one.max_bytes,
+                max_bytes=one.max_bytes or MAX_BYTES,
             )
         )
     return made

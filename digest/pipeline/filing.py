@@ -1,7 +1,7 @@
 """Filing: one page held against what is stored, judged, and what it lists stored, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from digest.sources import TRUST
 from digest.storage import history as history_rows
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows
-from digest.types import Change, ChangeKind, ParsedPage, Verdict
+from digest.types import Change, ChangeKind, Entry, ParsedPage, Verdict
 from digest.verdict import Evidence, History, ids_hash, is_readable, judge, usual_number, weigh
 
 __all__ = ["CheckRow", "Filing", "file_page", "load_history"]
@@ -26,6 +26,7 @@ NOT_FILED = (Verdict.STALE, Verdict.BROKEN, Verdict.BLOCKED)
 NEARBY = timedelta(days=10)
 USUAL = timedelta(weeks=8)
 ONE_DAY = timedelta(days=1)
+FIRST_YEAR = 1990
 WHOLE = tuple(verdict.value for verdict in Verdict if verdict.is_good)
 
 
@@ -129,7 +130,7 @@ def file_page(
 def _changes(session: Session, row: Source, page: ParsedPage | None, filing: Filing) -> list[Change]:
     """What the page's entries are, held against what is stored."""
     assert row.id is not None  # noqa: S101 - stored rows have ids
-    entries = page.entries if page else ()
+    entries = [_sanely_dated(entry, filing.day) for entry in page.entries] if page else []
     known = paper_rows.find_known(session, row.id, entries) if entries else []
     return diff(
         entries,
@@ -138,6 +139,14 @@ def _changes(session: Session, row: Source, page: ParsedPage | None, filing: Fil
         today=filing.day_of(page),
         source=SourceFacts(row.kind, row.name, TRUST),
     )
+
+
+def _sanely_dated(entry: Entry, today: date) -> Entry:
+    """Without a day of its own that no list can mean: long before there were any, or in the future."""
+    own = entry.listed_on
+    if own is None or (own.year >= FIRST_YEAR and own <= today + NEARBY):
+        return entry
+    return replace(entry, listed_on=None)
 
 
 def _count(changes: Sequence[Change], kind: ChangeKind) -> int:

@@ -1,13 +1,13 @@
 """How a source is doing: when it is worth a try again, and what its row remembers of a refresh."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
 from digest.models import Check, Source
 from digest.types import Verdict
 
-__all__ = ["is_due", "next_try", "record_health"]
+__all__ = ["is_due", "is_quiet_weekend", "next_try", "record_health"]
 
 # The first failures say little; from the third in a row on the pauses grow, up to a day.
 PATIENCE = 2
@@ -20,9 +20,11 @@ SLACK = timedelta(minutes=2)
 
 def is_due(source: Source, every_minutes: int | None, now: datetime) -> bool:
     """Whether a source is to be read in a run that nobody asked for by hand."""
-    if source.next_try_at is not None and source.next_try_at > now + SLACK:
+    wait = source.next_try_at - now if source.next_try_at is not None else timedelta(0)
+    # One longer than any pause was set by a clock that went wrong.
+    if SLACK < wait <= LONGEST_PAUSE:
         return False
-    if every_minutes is None or source.last_checked_at is None:
+    if every_minutes is None or source.last_checked_at is None or source.failures_in_row:
         return True
     since = now - source.last_checked_at
     # A clock that was set back must not make a source wait for it to come round again.
@@ -46,7 +48,7 @@ def record_health(
     """Let the newest day's check of a run say how the source is doing.
 
     A verdict that is not good counts as one failure, however many days the run read; a good one ends the
-    row of failures. A weekend that repeats Friday is no failure: nothing new is expected then.
+    row of failures. A weekend that repeats Friday is neither: nothing new is expected then.
     """
     source = session.get_one(Source, source_id)
     verdict = Verdict(check.verdict)
@@ -54,11 +56,10 @@ def record_health(
     source.last_verdict = check.verdict
     if verdict.is_good:
         source.last_good_at = check.checked_at
-    if verdict.is_good or _is_quiet_weekend(check):
         source.failures_in_row = 0
         source.last_error = None
         source.next_try_at = None
-    else:
+    elif not is_quiet_weekend(check.day, verdict):
         source.failures_in_row += 1
         source.last_error = check.error or check.verdict
         source.next_try_at = next_try(source.failures_in_row, check.checked_at, retry_after_s)
@@ -66,5 +67,6 @@ def record_health(
     session.flush()
 
 
-def _is_quiet_weekend(check: Check) -> bool:
-    return check.verdict == Verdict.STALE and check.day.weekday() >= SATURDAY
+def is_quiet_weekend(day: date, verdict: Verdict) -> bool:
+    """Whether this is a weekend that shows Friday's list again."""
+    return verdict is Verdict.STALE and day.weekday() >= SATURDAY

@@ -85,7 +85,8 @@ class KeptPages:
         for row in exact or same:  # a mended parser may name or tell its requests otherwise
             self.rows.remove(row)
             return row
-        if request.method != "GET":
+        # One that failed then is answered with nothing, not with another day's page.
+        if request.method != "GET" or request.url not in self.check.evidence.get("unmodified", ()):
             return None
         with self.database.read() as session:
             return evidence_rows.page_until(session, self.check.source_id, request.url, self.until)

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from collections.abc import Iterable
@@ -51,7 +52,7 @@ class PageStore:
     def prune(self, before: datetime) -> int:
         """Delete files not written since ``before``, and what killed runs left; return how many."""
         files = [*self.folder.glob("*/*.gz"), *self.folder.glob(f"*/{PART}*")]
-        old = [path for path in files if path.stat().st_mtime < before.timestamp()]
+        old = [path for path in files if _written_at(path) < before.timestamp()]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
@@ -60,6 +61,14 @@ class PageStore:
         """Delete these files."""
         for path in paths:
             (self.folder / path).unlink(missing_ok=True)
+
+
+def _written_at(path: Path) -> float:
+    """When a file was written; one that another process has deleted meanwhile is not old."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _read_whole(path: Path, sha256: str) -> bytes | None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from digest.errors import FetchError, SourceError
 from digest.netguard import parse_target
+from digest.pipeline.masking import mask_page, secrets_of
 from digest.sources import SourceKind
 from digest.types import Entry, Page, PageRequest, ParsedPage, Verdict
 from digest.verdict import key_of
@@ -20,10 +21,16 @@ from digest.verdict import key_of
 __all__ = ["ConfiguredSource", "Fetch", "KeptPage", "Parse", "Reader", "Reading", "best_of", "parse_here"]
 
 MAX_PAGES = 40
-# No new page of a list is asked for after so long, however patient each single request is.
+# All pages of a list together are held until it ends, so they have a bound as each of them has.
+MAX_LIST_BYTES = 24 * 2**20
+# So many entries of a list are read: filing more would hold up everybody else who writes.
+MAX_ENTRIES = 5000
+# No new page of a source is asked for after so long, however patient each single request is.
 MAX_READING_S = 300.0
 # A server that says "not modified" is asked without conditions once in so long: some say it wrongly.
 TRUST_304 = timedelta(days=7)
+# What an integer column of every database holds.
+MAX_DECLARED = 2**31 - 1
 # What a source's own headers may be sent to elsewhere: nothing that could be a credential.
 HARMLESS_HEADERS = frozenset({"accept", "accept-language"})
 
@@ -76,6 +83,11 @@ class ConfiguredSource:
         """Whether each day has a list of its own."""
         return self.kind.is_dated(self.options)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What is sent to the site and must not be kept."""
+        return secrets_of(self.options, self.headers)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptPage:
@@ -94,7 +106,8 @@ class Reading:
 
     ``page`` is all its pages as one list, ``check`` the ids that pages which only count told.
     ``way`` is the kind's name for how it was read, ``fetched`` the pages that came new, beside their
-    requests; those of an error too. ``proven``: two ways gave the same list.
+    requests; those of an error too. ``refused`` are such pages of ways tried before that gave nothing
+    usable, ``unmodified`` the addresses answered from what was kept. ``proven``: two ways gave the same list.
     """
 
     page: ParsedPage | None
@@ -104,6 +117,8 @@ class Reading:
     check: frozenset[str] | None = None
     proven: bool = False
     moved_to: str | None = None
+    refused: tuple[tuple[PageRequest, Page], ...] = ()
+    unmodified: tuple[str, ...] = ()
 
     @property
     def retry_after_s(self) -> float | None:
@@ -122,6 +137,12 @@ class _List:
     seen: set[str] = field(default_factory=set)
     error: SourceError | None = None
     moved_to: str | None = None
+    unmodified: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return sum(len(page.body) for _, page in self.fetched)
 
     def add(self, parsed: ParsedPage) -> tuple[PageRequest, ...]:
         """Take in a page; returns the requests that continue it, none where it brought nothing new."""
@@ -142,12 +163,20 @@ class _List:
         if self.checks:
             check = frozenset(key_of(entry) for page in self.checks for entry in page.entries)
         page = _join(self.pages, self.checks) if self.pages else None
-        return Reading(page, self.way, tuple(self.fetched), self.error, check, moved_to=self.moved_to)
+        return Reading(
+            page,
+            self.way,
+            tuple(self.fetched),
+            self.error,
+            check,
+            moved_to=self.moved_to,
+            unmodified=tuple(self.unmodified),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Makes the requests of a source and parses what comes. Safe to share between threads.
+    """Makes the requests of a source and parses what comes, for ``max_s`` seconds from when it is made.
 
     ``kept`` gives the newest kept page of an address of a source, or ``None``.
     """
@@ -156,6 +185,11 @@ class Reader:
     parse: Parse
     kept: Callable[[str, PageRequest], KeptPage | None] = lambda _name, _request: None
     clock: Callable[[], float] = time.monotonic
+    max_s: float = MAX_READING_S
+    end: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "end", self.clock() + self.max_s)
 
     def read(self, source: ConfiguredSource, day: date, now: datetime) -> Iterator[Reading]:
         """Read the list of a day, way after way, best first; the caller takes as many as it needs.
@@ -170,14 +204,18 @@ class Reader:
         found = _List(way)
         waiting = [request]
         asked: set[PageRequest] = set()
-        end = self.clock() + MAX_READING_S
         while waiting:
             current = waiting.pop(0)
             if current in asked:
                 continue
-            if len(asked) == MAX_PAGES or self.clock() > end:
+            if len(asked) == MAX_PAGES or self.clock() > self.end:
                 if not all(one.optional for one in (current, *waiting)):
-                    found.error = FetchError(f"the list goes on after {len(asked)} pages")
+                    found.error = self._too_long(len(asked))
+                break
+            if found.size > MAX_LIST_BYTES or len(found.seen) >= MAX_ENTRIES:
+                found.error = FetchError(
+                    f"the list has more than {MAX_ENTRIES:,} entries or {MAX_LIST_BYTES // 2**20} MiB"
+                )
                 break
             asked.add(current)
             try:
@@ -191,6 +229,11 @@ class Reader:
             found.error = FetchError("none of the pages asked for lists anything", verdict=Verdict.BROKEN)
         return found.result()
 
+    def _too_long(self, pages: int) -> FetchError:
+        if pages == MAX_PAGES:
+            return FetchError(f"the list goes on after {pages} pages")
+        return FetchError(f"not read to its end within {self.max_s:.0f} s")
+
     def _read_page(
         self, source: ConfiguredSource, request: PageRequest, now: datetime, found: _List
     ) -> ParsedPage:
@@ -198,16 +241,23 @@ class Reader:
         last = self.kept(source.name, request) if request.method == "GET" else None
         conditional = last is not None and now - last.fetched_at < TRUST_304
         own = _is_own_origin(source, request)
-        page = self.fetch.get(
-            _with_headers(source, request, own=own),
-            etag=last.etag if last and conditional else None,
-            last_modified=last.last_modified if last and conditional else None,
-            allow_private=source.allow_private and own,
-            timeout_s=source.timeout_s,
-            max_bytes=source.max_bytes,
-        )
+        try:
+            page = self.fetch.get(
+                _with_headers(source, request, own=own),
+                etag=last.etag if last and conditional else None,
+                last_modified=last.last_modified if last and conditional else None,
+                allow_private=source.allow_private and own,
+                timeout_s=source.timeout_s,
+                max_bytes=source.max_bytes,
+            )
+        except FetchError as error:
+            if error.page is not None:
+                error.page = mask_page(error.page, source.secrets)
+            raise
+        page = mask_page(page, source.secrets)
         found.moved_to = found.moved_to or page.moved_to
         if page.not_modified and last is not None:
+            found.unmodified.append(request.url)
             page = replace(page, body=last.body, content_type=last.content_type)
         else:
             found.fetched.append((request, page))
@@ -251,6 +301,8 @@ def _keep_evidence(found: _List, request: PageRequest, error: SourceError) -> No
 
 def best_of(failed: Sequence[Reading]) -> Reading:
     """Of ways that gave nothing usable: a page that was read all the same, or all errors in one."""
+    if not failed:
+        return Reading(None, error=FetchError("this kind asks for no page", verdict=Verdict.BROKEN))
     fetched = tuple(one for reading in failed for one in reading.fetched)
     best = next((reading for reading in failed if reading.page is not None), failed[0])
     if best.page is not None or len({str(reading.error) for reading in failed}) == 1:
@@ -277,7 +329,7 @@ def _join(pages: Sequence[ParsedPage], checks: Sequence[ParsedPage]) -> ParsedPa
     told = [page.page_date for page in (*pages, *checks) if page.page_date is not None]
     return ParsedPage(
         entries=entries,
-        declared=max(declared, default=None),
+        declared=min(max(declared), MAX_DECLARED) if declared else None,
         page_date=max(told, default=None),
         skipped=sum(page.skipped for page in pages),
         disagreement=next((page.disagreement for page in pages if page.disagreement), None),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from digest.errors import UsageError
 from digest.pipeline.reading import ConfiguredSource, Reader, Reading
 from digest.sources import trying
 from digest.types import Entry
@@ -24,12 +25,17 @@ class Trial:
 
 
 def try_source(reader: Reader, source: ConfiguredSource, day: date, now: datetime) -> Trial:
-    """Read a source's list of ``day`` by the first way that works, and report field by field."""
+    """Read a source's list of ``day`` by the first way that works, and report field by field.
+
+    Raises ``UsageError`` for a source that makes no requests.
+    """
     told: list[Reading] = []
     for reading in reader.read(source, day, now):
         told.append(reading)
         if reading.page is not None and is_readable(reading.page):
             break
+    if not told:
+        raise UsageError(f"{source.name} asks no site; digest refresh --source {source.name} reads it")
     return _trial(source, told[-1], told[:-1], day)
 
 
@@ -66,7 +72,8 @@ def _trial(source: ConfiguredSource, reading: Reading, failed: list[Reading], da
 
 
 def _fields(source: ConfiguredSource, reading: Reading) -> list[trying.FieldReport]:
-    if reading.fetched and hasattr(source.kind, "explain"):
+    # Only of what was read in bounds before: this is done here, without them.
+    if reading.page is not None and reading.fetched and hasattr(source.kind, "explain"):
         request, page = reading.fetched[0]
         return trying.explain(source.kind, page.body, request, source.options, page.content_type)
     return trying.explain_parsed(reading.page) if reading.page else []

@@ -30,7 +30,10 @@ NUMBER = re.compile(
 OUT_OF = re.compile(r"[0-9] ?(?: [^\W0-9]{1,20} )?(?:\b(?:of|from|von|de|sur)|/) ?\Z", re.IGNORECASE)
 YEAR = re.compile(r"(?<![0-9])[12][0-9]{3}(?![0-9])")
 AUTHORS_LABEL = re.compile(r"\s*(?:(?:authors?|by)\s*:|by\s)\s*", re.IGNORECASE)
-BETWEEN_AUTHORS = re.compile(r"\s*(?:[,;·•|\n]|\s(?:and|und|et|&)\s)\s*")
+# White space has been squeezed before, or this would take quadratic time.
+BETWEEN_AUTHORS = re.compile(r" ?[,;·•|\n] ?| (?:and|und|et|&) ")
+SPACES = re.compile(r"[^\S\n]+")
+LINE_BREAK = re.compile(r" ?\n[ \n]*")
 
 
 class Item(Protocol):
@@ -148,7 +151,8 @@ def _abstract(item: Item, _: Surroundings) -> str | None:
 def _authors(item: Item, _: Surroundings) -> tuple[str, ...]:
     told = item.texts("authors")
     if len(told) == 1:
-        told = BETWEEN_AUTHORS.split(AUTHORS_LABEL.sub("", told[0][:20_000], count=1))
+        squeezed = LINE_BREAK.sub("\n", SPACES.sub(" ", told[0][:20_000]))
+        told = BETWEEN_AUTHORS.split(AUTHORS_LABEL.sub("", squeezed, count=1))
     names = (plain(name, limit=MAX_NAME).strip(" ,;") for name in told[:MAX_AUTHORS])
     return tuple(dict.fromkeys(name for name in names if name))
 

@@ -9,7 +9,7 @@ nobody else writes between what it reads and what it stores.
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,9 @@ class Database:
     def __init__(self, url: str, *, busy_timeout_s: float = 30.0) -> None:
         self.url = _parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        # Threads of one process take turns here: SQLite alone would have them sleep and try again.
-        self._turn: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
+        # Threads of one process take turns here: SQLite would have them sleep and try again, and on
+        # PostgreSQL waiting for each other would count against the timeout for others.
+        self._turn: AbstractContextManager[Any] = threading.RLock()
         self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self.url, busy_timeout_s)
         reading: dict[str, Any] = {"mode": "read"}
         writing: dict[str, Any] = {"mode": "write"}

@@ -12,20 +12,20 @@ from digest.types import Verdict
 __all__ = [
     "add_check",
     "add_page",
+    "days_read",
     "drop_pages",
     "ensure_source",
     "first_failure_since_good",
     "get_source",
     "last_good_check",
-    "last_read_at",
     "latest_page",
     "list_checks",
     "list_sources",
+    "newest_day",
     "note_move",
 ]
 
 GOOD = tuple(verdict.value for verdict in Verdict if verdict.is_good)
-READ = (*GOOD, Verdict.PARTIAL.value, Verdict.STALE.value)
 OK = 200
 
 
@@ -100,12 +100,19 @@ def last_good_check(s: Session, source_id: int, until: datetime | None = None) -
     return s.exec(query.order_by(col(Check.checked_at).desc(), col(Check.id).desc()).limit(1)).first()
 
 
-def last_read_at(s: Session, source_id: int, until: datetime) -> datetime | None:
-    """When a source last gave a page with a list, complete and current or not, up to ``until``."""
-    query = select(func.max(col(Check.checked_at))).where(
-        Check.source_id == source_id, col(Check.verdict).in_(READ), col(Check.checked_at) <= until
+def days_read(s: Session, source_id: int, *, first_day: date, tried_since: datetime) -> set[date]:
+    """The days from ``first_day`` on that need no look: read well, or looked at since ``tried_since``."""
+    query = select(col(Check.day)).where(
+        Check.source_id == source_id,
+        col(Check.day) >= first_day,
+        or_(col(Check.verdict).in_(GOOD), col(Check.checked_at) >= tried_since),
     )
-    return s.exec(query).one()
+    return set(s.exec(query))
+
+
+def newest_day(s: Session, source_id: int) -> date | None:
+    """The newest day that was ever asked of a source."""
+    return s.exec(select(func.max(col(Check.day))).where(Check.source_id == source_id)).one()
 
 
 def first_failure_since_good(s: Session, source_id: int, until: datetime | None = None) -> Check | None:
@@ -133,8 +140,10 @@ def latest_page(s: Session, source_id: int, url: str) -> StoredPage | None:
     ).first()
 
 
-def drop_pages(s: Session, *, before: datetime, max_suspects: int) -> list[str]:
+def drop_pages(s: Session, *, before: datetime, max_suspects: int, max_bytes: int) -> list[str]:
     """Forget pages fetched before that time, and each source's suspect ones beyond the newest so many.
+
+    Also those of a source that has kept more than ``max_bytes`` since (unpacked), the oldest first.
 
     What is known of files (``saved:…``) stays: it says that they were read. Returns the paths of the kept
     files that no page refers to any more.
@@ -148,10 +157,20 @@ def drop_pages(s: Session, *, before: datetime, max_suspects: int) -> list[str]:
         .subquery()
     )
     surplus = select(suspects.c.id).where(suspects.c.place > max_suspects)
+    so_far = func.sum(col(StoredPage.size)).over(
+        partition_by=col(StoredPage.source_id),
+        order_by=(col(StoredPage.fetched_at).desc(), col(StoredPage.id).desc()),
+    )
+    sized = select(col(StoredPage.id), so_far.label("so_far")).subquery()
+    too_much = select(sized.c.id).where(sized.c.so_far > max_bytes)
     gone = list(
         s.exec(
             select(StoredPage).where(
-                or_(col(StoredPage.fetched_at) < before, col(StoredPage.id).in_(surplus)),
+                or_(
+                    col(StoredPage.fetched_at) < before,
+                    col(StoredPage.id).in_(surplus),
+                    col(StoredPage.id).in_(too_much),
+                ),
                 col(StoredPage.url).not_like("saved:%"),
             )
         )
