@@ -252,7 +252,7 @@ def test_threads_ask_for_it_once() -> None:
         peer.send(answer(404))
 
     with LoopbackServer(site(slow)) as server:
-        fetcher = make_fetcher(robots=None, timeout_s=0.6)
+        fetcher = make_fetcher(robots=None, timeout_s=10)
 
         def work() -> None:
             barrier.wait()
