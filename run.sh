@@ -56,9 +56,10 @@ find_python() {
     die "Python 3.11 or newer is needed; found: ${found:-none}. Install one, or name it: PYTHON=/path/to/python3 ./run.sh …"
 }
 
+# install SET: what requirements/SET.txt pins, and this project.
 install() {
     local pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input)
-    quietly "${pip[@]}" --require-hashes -r requirements/dev.txt || return
+    quietly "${pip[@]}" --require-hashes -r "requirements/$1.txt" || return
     quietly "${pip[@]}" --no-deps --no-build-isolation --editable .
 }
 
@@ -70,13 +71,15 @@ usable_environment() {
     .venv/bin/python -c 'import pip' 2>/dev/null || .venv/bin/python -m ensurepip >/dev/null 2>&1
 }
 
-# What is installed is known by a stamp: where, by which Python, from which requirements.
+# setup [SET]: what is installed is known by a stamp: where, by which Python, from which requirements. The
+# set "e2e" holds all of "dev", so whoever has it needs no other.
 setup() {
-    local stamp=.venv/.installed place wanted
+    local stamp=.venv/.installed set=${1:-dev} place wanted found
     find_python
     place=$(printf '%s\n' "$PWD" && "$python" --version)
-    wanted=$(printf '%s\n' "$place" && cat requirements/dev.txt pyproject.toml | cksum)
-    if [ -x .venv/bin/python ] && [ "$(cat -- "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    wanted=$(printf '%s\n' "$place" && cat requirements/*.txt pyproject.toml | cksum)
+    found=$(cat -- "$stamp" 2>/dev/null || true)
+    if [ -x .venv/bin/python ] && { [ "$found" = "$wanted"$'\n'"$set" ] || [ "$found" = "$wanted"$'\n'e2e ]; }; then
         return
     fi
     say "setting up .venv (a minute or two the first time)"
@@ -85,8 +88,8 @@ setup() {
             die "this Python cannot make environments; on Debian and Ubuntu: apt install python3-venv"
     fi
     rm -f -- "$stamp"
-    install || die "the requirements could not be installed (is the package index reachable?)"
-    printf '%s\n' "$wanted" >"$stamp"
+    install "$set" || die "the requirements could not be installed (is the package index reachable?)"
+    printf '%s\n' "$wanted" "$set" >"$stamp"
 }
 
 # check NAME COMMAND…: one line if all is well, the output if not; the run goes on to show everything.
@@ -145,9 +148,10 @@ pin() {
 # The smaller files are parts of the largest, so that what is tested is what is installed.
 pins() {
     command -v uv >/dev/null || die "pins needs uv (https://docs.astral.sh/uv/)"
-    pin dev --group dev --extra postgres "$@"
-    pin run --constraint requirements/dev.txt
-    pin postgres --extra postgres --constraint requirements/dev.txt
+    pin e2e --group e2e --group dev --extra postgres "$@"
+    pin dev --group dev --extra postgres --constraint requirements/e2e.txt
+    pin run --constraint requirements/e2e.txt
+    pin postgres --extra postgres --constraint requirements/e2e.txt
 }
 
 verb=${1:-}
@@ -177,7 +181,7 @@ case $verb in
         tests --cov --cov-branch --cov-report=term "$@"
         ;;
     e2e)
-        setup
+        setup e2e
         # Named, since the folder's own options are known only then.
         run_pytest -m e2e tests/e2e "$@"
         ;;

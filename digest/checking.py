@@ -34,6 +34,8 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "operator_address": check_own_address,
         "secret_key": _check_key,
         "sendmail_command": _check_command,
+        "sign_ups_in_all": _check_rate,
+        "sign_ups_per_network": _check_rate,
         "smtp_url": _check_smtp_url,
         "unsubscribe_address": check_own_address,
         "zone": _check_zone,

@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -187,6 +188,15 @@ class Settings(BaseSettings):
 
     operator_address: str | None = None
 
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8000, ge=0, le=65535)
+    trusted_proxies: str = "127.0.0.1,::1"
+    sign_ups: Literal["open", "closed"] = "open"
+    sign_ups_per_network: str = "20 per hour"
+    sign_ups_in_all: str = "500 per hour"
+    admin_password_hash: SecretStr | None = None
+    admin_proxy_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
+
     source: Annotated[list[SourceSettings], NoDecode] = Field(default_factory=_default_sources)
     enricher: Annotated[list[EnricherSettings], NoDecode] = Field(default_factory=list)
 
@@ -256,6 +266,18 @@ class Settings(BaseSettings):
     def _has_its_server(cls, value: str, info: ValidationInfo) -> str:
         if value == "smtp" and info.data.get("smtp_url", "wrong") is None:
             raise ValueError("is smtp, so smtp_url is needed: give the address of the mail server")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: str) -> str:
+        for part in filter(None, map(str.strip, value.split(","))):
+            try:
+                ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(
+                    f"{part!r} is no address or network; write 127.0.0.1 or 10.0.0.0/8"
+                ) from error
         return value
 
     @property

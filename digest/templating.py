@@ -3,7 +3,7 @@
 Templates are ours and never editable: text from outside is always a value, never template source.
 Autoescape is on for every template whatever its file is called, and cannot be turned off inside one.
 A template under ``mail/`` gets its styles inlined when it is loaded, so that rendering costs nothing more;
-one under ``feed/`` loses its classes. Both look into ``shared/`` too.
+one under ``feed/`` loses its classes; one under ``web/`` stays as it is. All look into ``shared/`` too.
 """
 
 import re
@@ -35,7 +35,7 @@ __all__ = [
 
 STYLESHEET = "mail.css"
 AT_RULES = "/* at-rules */"
-FILTERS = frozenset({"join"})
+FILTERS = frozenset({"join", "length", "urlencode"})
 
 # What XML 1.0 cannot hold (lone surrogates, most of C0, U+FFFE, U+FFFF), and C1 controls, which HTML forbids.
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -107,6 +107,7 @@ def environment() -> jinja2.Environment:
         {
             "mail": _Loader(folder / "mail", shared, styles.inline),
             "feed": _Loader(folder / "feed", shared, lambda source: _CLASS.sub("", source)),
+            "web": _Loader(folder / "web", shared, lambda source: source),
         }
     )
     made = _Environment(
@@ -122,7 +123,9 @@ def environment() -> jinja2.Environment:
     made.filters = {name: made.filters[name] for name in FILTERS}
     made.filters |= {
         "date": long_date,
+        "short_date": short_date,
         "number": number,
+        "compact_number": compact_number,
         "sparkline": sparkline,
         "wrap72": lambda text: "\n".join(wrap(text)),
     }

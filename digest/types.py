@@ -297,15 +297,15 @@ class Sighting:
 class Example:
     """A paper that speaks for (weight > 0) or against (weight < 0) an interest.
 
-    ``origin`` says why it is here: ``example`` (given with the interest), ``more``, ``saved`` or
-    ``less`` (feedback).
+    ``origin`` says why it is here: ``example`` (given with the interest), ``about`` (what a reader wrote
+    of the interest, as a title), ``more``, ``saved`` or ``less`` (feedback).
     """
 
     title: str
     abstract: str = ""
     paper_id: int | None = None
     weight: float = 1.0
-    origin: Literal["example", "more", "saved", "less"] = "example"
+    origin: Literal["example", "about", "more", "saved", "less"] = "example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +327,7 @@ class Profile:
     """A subscriber as the ranking sees them.
 
     ``trend_weight`` from 0 (taste only, no Trending or Rising section) to 1 (trend only).
-    ``zone`` is an IANA name; days named in reasons are days there.
+    ``zone`` is an IANA name; days named in reasons are days there. ``hidden`` are sections not wanted.
     """
 
     subscriber_id: int
@@ -335,13 +335,14 @@ class Profile:
     max_papers: int = 10
     trend_weight: float = 0.3
     zone: str = "UTC"
+    hidden: frozenset[Section] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One true sentence on why a paper is there, and the facts it was made from.
 
-    ``kind`` is one of author, must, keyword, category, example, liked, votes, growth, comments.
+    ``kind`` is one of author, must, keyword, category, example, about, liked, votes, growth, comments.
     """
 
     kind: str

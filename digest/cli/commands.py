@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from digest.cli import incoming, mail, papers, readers, reading, sending, setup, sources
+from digest.cli import incoming, mail, papers, readers, reading, sending, setup, sources, web
 from digest.cli.state import State
 
 
@@ -19,7 +19,7 @@ def make_cli() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback()(_root)
-    for module in (setup, reading, sources, sending, mail, incoming, papers, readers):
+    for module in (setup, reading, sources, sending, mail, incoming, papers, readers, web):
         module.register(cli)
     return cli
 

@@ -7,6 +7,7 @@ from digest.models.base import UtcDateTime, metadata
 from digest.models.readers import (
     Feedback,
     Interest,
+    SignUp,
     Subscriber,
     Subscription,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Robots",
     "Run",
     "ShownPaper",
+    "SignUp",
     "Source",
     "StoredPage",
     "StoredRecommendation",

@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import JSON, Column, UniqueConstraint
 from sqlmodel import Field
 
-from digest.models.base import Base, make_id, make_list, make_time
+from digest.models.base import Base, make_id, make_list, make_text, make_time
 
 
 class Subscriber(Base, table=True):
@@ -28,13 +28,17 @@ class Subscriber(Base, table=True):
 
 
 class Interest(Base, table=True):
-    """A topic of its own. ``examples`` are ``{"paper_id": int | null, "title": str, "abstract": str}``."""
+    """A topic of its own. ``examples`` are ``{"paper_id": int | null, "title": str, "abstract": str}``.
+
+    ``about`` says in the reader's own sentences what it is about.
+    """
 
     __tablename__ = "interests"
     __table_args__ = (UniqueConstraint("subscriber_id", "name"),)
     id: int | None = Field(default=None, primary_key=True)
     subscriber_id: int = make_id("subscriber_id", "subscribers.id")
     name: str
+    about: str = make_text("about")
     keywords: list[str] = make_list("keywords")
     must_keywords: list[str] = make_list("must_keywords")
     not_keywords: list[str] = make_list("not_keywords")
@@ -47,7 +51,8 @@ class Interest(Base, table=True):
 class Subscription(Base, table=True):
     """When and by which channels a subscriber is served. ``weekday`` counts from Monday = 0.
 
-    ``max_papers`` and ``trend_weight`` are ``None`` where the settings' defaults hold.
+    ``max_papers`` and ``trend_weight`` are ``None`` where the settings' defaults hold; ``hidden_sections``
+    are headings that the reader does not want.
     """
 
     __tablename__ = "subscriptions"
@@ -61,11 +66,15 @@ class Subscription(Base, table=True):
     feed: bool = True
     max_papers: int | None = None
     trend_weight: float | None = None
+    hidden_sections: list[str] = make_list("hidden_sections")
     created_at: datetime = make_time("created_at")
 
 
 class Feedback(Base, table=True):
-    """What a subscriber said of a paper; goes to ``interest_id``, else to the nearest interest."""
+    """What a subscriber said of a paper; goes to ``interest_id``, else to the nearest interest.
+
+    ``note`` is what they wrote beside a paper that they saved.
+    """
 
     __tablename__ = "feedback"
     __table_args__ = (UniqueConstraint("subscriber_id", "paper_id", "kind"),)
@@ -74,4 +83,26 @@ class Feedback(Base, table=True):
     paper_id: int = make_id("paper_id", "papers.id")
     kind: str
     interest_id: int | None = make_id("interest_id", "interests.id", ondelete="SET NULL", null=True)
+    note: str = make_text("note")
     created_at: datetime = make_time("created_at")
+
+
+class SignUp(Base, table=True):
+    """Somebody asked for a digest at this address; nothing happens until its owner says so.
+
+    One row per (address, UTC day): asked again, the last ``wishes`` stand. The mail's link carries a token
+    of 256 bits that is made from ``nonce`` and the secret key; only its SHA-256, ``token_hash``, is kept.
+    """
+
+    __tablename__ = "sign_ups"
+    __table_args__ = (UniqueConstraint("email_key", "asked_on"),)
+    id: int | None = Field(default=None, primary_key=True)
+    email: str
+    email_key: str = Field(index=True)
+    asked_on: date
+    nonce: str
+    token_hash: str = Field(unique=True)
+    wishes: dict[str, Any] = Field(default_factory=dict, sa_column=Column("wishes", JSON, nullable=False))
+    asked_at: datetime = make_time("asked_at", index=True)
+    expires_at: datetime = make_time("expires_at")
+    confirmed_at: datetime | None = make_time("confirmed_at", null=True)

@@ -242,14 +242,16 @@ class Composer:
         prepared: Prepared,
         turns: Mapping[int | None, Turn] | None = None,
         wide: Mapping[Absence, Prepared] | None = None,
+        profiles: Sequence[Profile] | None = None,
     ) -> list[Draft]:
         """What each of these readers would get on that day.
 
         ``turns`` (by subscription) and ``wide`` say what they missed before; left out, it is looked up.
+        ``profiles`` stand in for those that are stored, one for each pair.
         """
         if turns is None or wide is None:
             turns, wide = self._looked_up(session, pairs, day, now, prepared)
-        profiles = self._profiles(session, pairs)
+        profiles = self._profiles(session, pairs) if profiles is None else profiles
         sent = _known(session, [profile.subscriber_id for profile in profiles])
         absences = [turns[row.id].absence if row.id in turns else None for _, row in pairs]
         chosen = recommend_with_missed(profiles, absences, sent, prepared, wide)

@@ -195,6 +195,8 @@ def _close(row: int, example: Example, library: Library) -> Reason | None:
         "similarity": round(float(shared.sum()), 4),
         "words": words,
     }
+    if example.origin == "about":
+        return Reason("about", f"close to what you wrote: {', '.join(words)}", facts)
     text = f"close to “{_shortened(example.title)}” {_ORIGIN[example.origin]}: {', '.join(words)}"
     return Reason("example" if example.origin == "example" else "liked", text, facts)
 

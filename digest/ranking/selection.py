@@ -11,6 +11,8 @@ Sections: Following, For you, Trending, Rising; within each the highest score fi
 * Trending and Rising keep their places (two each in a digest of ten) where there is evidence; what others
   leave over goes to For you, then to Trending up to ``trend_weight`` of the digest, or wholly for a
   reader without interests.
+
+A section that the reader hides stays empty; its papers may come in another.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -94,13 +96,16 @@ def select(reader: Reader, sent: Collection[int], library: Library) -> list[Pick
     cap, weight = max(reader.profile.max_papers, 0), reader.weight
     chosen = _Chosen(_known(reader, sent, library), library)
     scores = _Scores(reader, library)
-    picks = list(islice(_following(scores, chosen), cap))
+    hidden = reader.profile.hidden
+    picks = [] if Section.FOLLOWING in hidden else list(islice(_following(scores, chosen), cap))
     kept_trending, kept_rising = _places(cap, weight, has_taste=reader.has_taste)
+    kept_trending = 0 if Section.TRENDING in hidden else kept_trending
+    kept_rising = 0 if Section.RISING in hidden else kept_rising
     trend = library.prepared.trend
     trending_rows = _unknown(trend.order, chosen.known) if kept_trending else []
     rising_rows = _unknown(trend.rising_order, chosen.known) if kept_rising else []
     kept_trending, kept_rising = min(kept_trending, len(trending_rows)), min(kept_rising, len(rising_rows))
-    liked = _for_you(scores, chosen) if weight < 1 else iter(())
+    liked = _for_you(scores, chosen) if weight < 1 and Section.FOR_YOU not in hidden else iter(())
     trending, rising = _trending(trending_rows, chosen, library), _rising(rising_rows, chosen, library)
 
     def take(source: Iterator[Pick], most: int) -> int:

@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
 from digest.storage.bulk import in_batches
 from digest.text import normalise
-from digest.types import Example, FeedbackKind, InterestSpec, Profile
+from digest.types import Example, FeedbackKind, InterestSpec, Profile, Section
 
-__all__ = ["LIKED", "load_profiles"]
+__all__ = ["LIKED", "load_profiles", "make_profile", "preview_profile"]
 
 # Where feedback goes that no interest is near to.
 LIKED = "Papers you liked"
@@ -89,26 +89,69 @@ def load_profiles(
     interests = _by_subscriber(s, Interest, ids)
     feedback = _by_subscriber(s, Feedback, ids)
     papers = _load_texts(s, _paper_ids(interests, feedback))
-    drafts: dict[int, tuple[InterestSpec, ...]] = {}
-    for subscriber_id in dict.fromkeys(ids):
-        draft = Draft([_spec(row, papers) for row in interests.get(subscriber_id, [])])
-        for said in _latest(feedback.get(subscriber_id, [])):
-            origin, weight = ORIGINS[said.kind]
-            if said.paper_id in papers:
-                title, abstract = papers[said.paper_id]
-                example = Example(title, abstract, paper_id=said.paper_id, weight=weight, origin=origin)
-                draft.place(example, said.interest_id)
-        drafts[subscriber_id] = draft.finish()
+    drafts = {
+        subscriber_id: _with_feedback(
+            interests.get(subscriber_id, []), feedback.get(subscriber_id, []), papers
+        )
+        for subscriber_id in dict.fromkeys(ids)
+    }
     return [
-        Profile(
-            subscriber_id=subscription.subscriber_id,
-            interests=drafts[subscription.subscriber_id],
-            max_papers=max_papers if subscription.max_papers is None else subscription.max_papers,
-            trend_weight=trend_weight if subscription.trend_weight is None else subscription.trend_weight,
-            zone=subscription.zone,
+        make_profile(
+            subscription,
+            drafts[subscription.subscriber_id],
+            max_papers=max_papers,
+            trend_weight=trend_weight,
         )
         for _, subscription in pairs
     ]
+
+
+def make_profile(
+    subscription: Subscription,
+    interests: tuple[InterestSpec, ...],
+    *,
+    max_papers: int,
+    trend_weight: float,
+) -> Profile:
+    """The profile of one subscription, stored or not; the defaults hold where it says nothing."""
+    hidden = (Section(name) for name in subscription.hidden_sections if name in list(Section))
+    return Profile(
+        subscriber_id=subscription.subscriber_id,
+        interests=interests,
+        max_papers=max_papers if subscription.max_papers is None else subscription.max_papers,
+        trend_weight=trend_weight if subscription.trend_weight is None else subscription.trend_weight,
+        zone=subscription.zone,
+        hidden=frozenset(hidden),
+    )
+
+
+def preview_profile(
+    s: Session,
+    subscription: Subscription,
+    interests: Sequence[Interest],
+    *,
+    max_papers: int,
+    trend_weight: float,
+) -> Profile:
+    """The profile that these rows, stored or not, would make, with what the subscriber said of papers."""
+    said = _by_subscriber(s, Feedback, [subscription.subscriber_id]).get(subscription.subscriber_id, [])
+    papers = _load_texts(s, _paper_ids({0: interests}, {0: said}))
+    specs = _with_feedback(interests, said, papers)
+    return make_profile(subscription, specs, max_papers=max_papers, trend_weight=trend_weight)
+
+
+def _with_feedback(
+    interests: Sequence[Interest], said: Sequence[Feedback], papers: Mapping[int, Texts]
+) -> tuple[InterestSpec, ...]:
+    """The interests, and more, saved and less as examples of them."""
+    draft = Draft([_spec(row, papers) for row in interests])
+    for one in _latest(said):
+        origin, weight = ORIGINS[one.kind]
+        if one.paper_id in papers:
+            title, abstract = papers[one.paper_id]
+            example = Example(title, abstract, paper_id=one.paper_id, weight=weight, origin=origin)
+            draft.place(example, one.interest_id)
+    return draft.finish()
 
 
 RowT = TypeVar("RowT", Interest, Feedback)
@@ -160,6 +203,8 @@ def _spec(row: Interest, papers: Mapping[int, Texts]) -> InterestSpec:
         kept = Texts(given.get("title", ""), given.get("abstract", ""))
         title, abstract = papers.get(paper_id, kept) if paper_id is not None else kept
         examples.append(Example(title, abstract, paper_id=paper_id if paper_id in papers else None))
+    if row.about:
+        examples.append(Example(row.about, origin="about"))
     return InterestSpec(
         name=row.name,
         interest_id=row.id,

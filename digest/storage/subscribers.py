@@ -28,6 +28,7 @@ __all__ = [
     "add_subscription",
     "delete_interest",
     "delete_subscriber",
+    "get_by_id",
     "get_subscriber",
     "list_active",
     "list_interests",
@@ -70,6 +71,11 @@ def add_subscriber(s: Session, *, email: str | None, status: str, now: datetime)
 def get_subscriber(s: Session, email: str) -> Subscriber | None:
     """The subscriber with that address, upper and lower case aside."""
     return s.exec(select(Subscriber).where(Subscriber.email_key == _key(email))).first()
+
+
+def get_by_id(s: Session, subscriber_id: int) -> Subscriber | None:
+    """The subscriber of that number."""
+    return s.get(Subscriber, subscriber_id) if 0 < subscriber_id < 2**31 else None
 
 
 def _key(email: str) -> str:

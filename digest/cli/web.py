@@ -1,0 +1,64 @@
+"""The command that serves the web, and nothing else."""
+
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digest.cli.state import note, state
+from digest.errors import UsageError
+
+if TYPE_CHECKING:
+    from digest.config import Settings
+
+
+def register(cli: typer.Typer) -> None:
+    """Add this module's commands to the tree."""
+    cli.command("web")(web)
+
+
+def web(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", help="The address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="The port; 0 for any that is free.")
+    ] = None,
+) -> None:
+    """Serve the pages, feeds and the JSON interface until it is stopped."""
+    import uvicorn
+
+    from digest.web import make_web
+
+    app = state(context).app
+    with _listen(app.settings, host, port) as listening:
+        where = listening.getsockname()
+        shown = f"[{where[0]}]" if ":" in where[0] else where[0]
+        note(f"digest: the web is at {app.settings.base_url or f'http://{shown}:{where[1]}'}/")
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_web(app),
+                lifespan="off",
+                access_log=False,  # addresses hold tokens
+                log_config=None,
+                proxy_headers=False,  # seen to inside, so that it is the same everywhere
+                server_header=False,
+                timeout_graceful_shutdown=10,
+                limit_concurrency=1000,
+            )
+        )
+        server.run(sockets=[listening])
+
+
+def _listen(settings: "Settings", host: str | None, port: int | None) -> socket.socket:
+    """A socket that listens; ``UsageError`` in words where that cannot be."""
+    host = settings.web_host if host is None else host
+    port = settings.web_port if port is None else port
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(512)
+    except OSError as error:
+        raise UsageError(f"the web cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return listening

@@ -1,0 +1,301 @@
+"""Wishes: what a person says they want to get, as one value: on a form, in an export, in a sign-up.
+
+Reads and writes the stored rows of one subscriber; knows no form and no file format.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypedDict
+
+from sqlmodel import Session
+
+from digest.errors import UsageError
+from digest.models import Interest, Subscriber, Subscription
+from digest.schedule import check_zone
+from digest.storage import papers as paper_rows
+from digest.storage import subscribers as subscriber_rows
+from digest.text import clean_text
+from digest.types import Cadence, Section
+
+__all__ = [
+    "HIDEABLE",
+    "WEEKDAYS",
+    "ExamplePaper",
+    "InterestWish",
+    "Wishes",
+    "interest_rows",
+    "load_wishes",
+    "resolve_paper",
+    "store_wishes",
+    "subscription_row",
+]
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# The sections that a reader can do without; the other one is what they missed.
+HIDEABLE = (Section.FOLLOWING, Section.FOR_YOU, Section.TRENDING, Section.RISING)
+MAX_INTERESTS = 50
+MAX_WORDS = 200  # of one interest, in each of its fields
+MAX_EXAMPLES = 2000
+MAX_WORD = 200
+MAX_ABOUT = 4000
+MAX_TITLE = 2000
+MAX_ABSTRACT = 20_000
+
+
+class ExamplePaper(TypedDict):
+    """A paper that speaks for an interest; ``paper_id`` is ``None`` as long as it is not stored."""
+
+    paper_id: int | None
+    title: str
+    abstract: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterestWish:
+    """One interest. ``name`` is how the reader calls it, ``about`` what it is about, in sentences."""
+
+    name: str
+    about: str = ""
+    keywords: tuple[str, ...] = ()
+    must_keywords: tuple[str, ...] = ()
+    not_keywords: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    examples: tuple[ExamplePaper, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for nothing."""
+        return not any(
+            (self.about, self.keywords, self.must_keywords, self.authors, self.categories, self.examples)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Everything a reader can choose; ``None`` where the settings' default holds."""
+
+    interests: tuple[InterestWish, ...] = ()
+    cadence: str = Cadence.DAILY
+    weekday: str = "mon"
+    hour: int = 7
+    zone: str = "UTC"
+    mail: bool = True
+    feed: bool = True
+    max_papers: int | None = None
+    trend_weight: float | None = None
+    hidden_sections: tuple[str, ...] = field(default=())
+
+    def checked(self) -> "Wishes":
+        """The same with clean, bounded text; ``UsageError`` in words for what cannot be."""
+        if self.cadence not in list(Cadence):
+            raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
+        if self.weekday not in WEEKDAYS:
+            raise UsageError(f"{self.weekday!r} is no weekday; use one of {', '.join(WEEKDAYS)}")
+        if not 0 <= self.hour <= 23:
+            raise UsageError(f"{self.hour} is no hour; use 0 to 23")
+        if self.max_papers is not None and not 1 <= self.max_papers <= 50:
+            raise UsageError("a digest has 1 to 50 papers")
+        if self.trend_weight is not None and not 0 <= self.trend_weight <= 1:
+            raise UsageError("trend weighs from 0 (taste only) to 1 (trend only)")
+        check_zone(self.zone)
+        hidden = tuple(section.value for section in HIDEABLE if section.value in self.hidden_sections)
+        if len(hidden) == len(HIDEABLE):
+            raise UsageError("with every section hidden there is nothing to send; leave one, or pause")
+        return replace(self, interests=_checked(self.interests), hidden_sections=hidden)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` reads it again."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(given: Mapping[str, Any]) -> "Wishes":
+        """Wishes as ``as_dict`` gave them or a person wrote them; ``UsageError`` for anything else."""
+        try:
+            known = {name: given[name] for name in Wishes.__slots__ if name in given}
+            interests = tuple(_read_interest(one) for one in known.pop("interests", ()))
+            hidden = tuple(str(one) for one in known.pop("hidden_sections", ()))
+            return Wishes(interests=interests, hidden_sections=hidden, **known).checked()
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise UsageError(f"these are no wishes: {error}") from error
+
+
+def _read_interest(given: Mapping[str, Any]) -> InterestWish:
+    words = ("keywords", "must_keywords", "not_keywords", "authors", "categories")
+    examples = tuple(
+        ExamplePaper(
+            paper_id=one.get("paper_id"),
+            title=str(one.get("title", "")),
+            abstract=str(one.get("abstract", "")),
+        )
+        for one in given.get("examples", ())
+    )
+    return InterestWish(
+        name=str(given["name"]),
+        about=str(given.get("about", "")),
+        examples=examples,
+        **{name: tuple(str(word) for word in given.get(name, ())) for name in words},
+    )
+
+
+def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
+    if len(interests) > MAX_INTERESTS:
+        raise UsageError(f"at most {MAX_INTERESTS} interests are kept; join some of them")
+    kept: list[InterestWish] = []
+    for one in interests:
+        clean = _clean(one)
+        if clean.is_empty:
+            continue
+        if not clean.name:
+            raise UsageError("an interest needs a name")
+        if clean.name in {other.name for other in kept}:
+            raise UsageError(f"two interests are called {clean.name!r}; give each its own name")
+        kept.append(clean)
+    return tuple(kept)
+
+
+def _clean(one: InterestWish) -> InterestWish:
+    return InterestWish(
+        name=clean_text(one.name, limit=MAX_WORD),
+        about=clean_text(one.about, limit=MAX_ABOUT),
+        keywords=_clean_words(one.keywords),
+        must_keywords=_clean_words(one.must_keywords),
+        not_keywords=_clean_words(one.not_keywords),
+        authors=_clean_words(one.authors),
+        categories=_clean_words(one.categories),
+        examples=tuple(
+            ExamplePaper(
+                paper_id=example["paper_id"] if isinstance(example["paper_id"], int) else None,
+                title=title,
+                abstract=clean_text(example["abstract"], limit=MAX_ABSTRACT),
+            )
+            for example in one.examples[:MAX_EXAMPLES]
+            if (title := clean_text(example["title"], limit=MAX_TITLE))
+        ),
+    )
+
+
+def _clean_words(words: Sequence[str]) -> tuple[str, ...]:
+    cleaned = (clean_text(word, limit=MAX_WORD) for word in words[:MAX_WORDS])
+    return tuple(dict.fromkeys(word for word in cleaned if word))
+
+
+def resolve_paper(session: Session, text: str) -> ExamplePaper:
+    """The paper that a person means by an id, an address or a title; by its words where none is stored.
+
+    Raises ``UsageError`` for a title that several stored papers have.
+    """
+    paper = paper_rows.find_paper(session, text)
+    if paper is None:
+        return ExamplePaper(paper_id=None, title=clean_text(text, limit=MAX_TITLE), abstract="")
+    return ExamplePaper(paper_id=paper.id, title=paper.title, abstract=paper.abstract)
+
+
+# --- rows ------------------------------------------------------------------------------------------
+
+
+def load_wishes(session: Session, subscriber_id: int) -> Wishes:
+    """What a subscriber chose."""
+    row = subscriber_rows.list_subscriptions(session, subscriber_id)[0]
+    return Wishes(
+        interests=tuple(
+            InterestWish(
+                name=one.name,
+                about=one.about,
+                keywords=tuple(one.keywords),
+                must_keywords=tuple(one.must_keywords),
+                not_keywords=tuple(one.not_keywords),
+                authors=tuple(one.authors),
+                categories=tuple(one.categories),
+                examples=tuple(
+                    ExamplePaper(
+                        paper_id=example.get("paper_id"),
+                        title=example.get("title", ""),
+                        abstract=example.get("abstract", ""),
+                    )
+                    for example in one.examples
+                ),
+            )
+            for one in subscriber_rows.list_interests(session, subscriber_id)
+        ),
+        cadence=row.cadence,
+        weekday=WEEKDAYS[row.weekday],
+        hour=row.hour,
+        zone=row.zone,
+        mail=row.mail,
+        feed=row.feed,
+        max_papers=row.max_papers,
+        trend_weight=row.trend_weight,
+        hidden_sections=tuple(row.hidden_sections),
+    )
+
+
+def store_wishes(session: Session, subscriber: Subscriber, wishes: Wishes, now: datetime) -> None:
+    """Make the subscriber's rows say what the wishes say. An interest that keeps its name keeps its id."""
+    assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+    rows = subscriber_rows.list_subscriptions(session, subscriber.id)
+    row = _fill(rows[0], wishes) if rows else subscription_row(wishes, subscriber.id, now)
+    subscriber_rows.add_subscription(session, row)
+    stored = {one.name: one for one in subscriber_rows.list_interests(session, subscriber.id)}
+    for name in stored.keys() - {one.name for one in wishes.interests}:
+        subscriber_rows.delete_interest(session, subscriber.id, name)
+    for made in interest_rows(wishes, subscriber.id, now):
+        kept = stored.get(made.name)
+        if kept is None:
+            subscriber_rows.add_interest(session, made)
+            continue
+        for field_name in INTEREST_FIELDS:
+            setattr(kept, field_name, getattr(made, field_name))
+        subscriber_rows.add_interest(session, kept)
+
+
+INTEREST_FIELDS = (
+    "about",
+    "keywords",
+    "must_keywords",
+    "not_keywords",
+    "authors",
+    "categories",
+    "examples",
+)
+
+
+def interest_rows(wishes: Wishes, subscriber_id: int, now: datetime) -> list[Interest]:
+    """The interests as rows, not stored."""
+    return [
+        Interest(
+            subscriber_id=subscriber_id,
+            name=one.name,
+            about=one.about,
+            keywords=list(one.keywords),
+            must_keywords=list(one.must_keywords),
+            not_keywords=list(one.not_keywords),
+            authors=list(one.authors),
+            categories=list(one.categories),
+            examples=[dict(example) for example in one.examples],
+            created_at=now,
+        )
+        for one in wishes.interests
+    ]
+
+
+def subscription_row(wishes: Wishes, subscriber_id: int, now: datetime) -> Subscription:
+    """The schedule as a row, not stored."""
+    row = Subscription(
+        subscriber_id=subscriber_id,
+        cadence=wishes.cadence,
+        hour=wishes.hour,
+        zone=wishes.zone,
+        created_at=now,
+    )
+    return _fill(row, wishes)
+
+
+def _fill(row: Subscription, wishes: Wishes) -> Subscription:
+    row.cadence, row.weekday = wishes.cadence, WEEKDAYS.index(wishes.weekday)
+    row.hour, row.zone = wishes.hour, wishes.zone
+    row.mail, row.feed = wishes.mail, wishes.feed
+    row.max_papers, row.trend_weight = wishes.max_papers, wishes.trend_weight
+    row.hidden_sections = list(wishes.hidden_sections)
+    return row

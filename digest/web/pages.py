@@ -1,0 +1,99 @@
+"""Pages: a template, what every page shows, and how a page is answered."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from digest.templating import render_template
+from digest.web.forms import form_token
+from digest.web.session import read_session
+from digest.web.site import get_site
+from digest.web.static import version
+
+__all__ = ["go_to", "is_api", "show", "show_error", "show_public", "with_etag"]
+
+TITLES = {
+    400: "That cannot be done",
+    401: "Who are you?",
+    403: "Not from here",
+    404: "There is nothing here",
+    405: "Not that way",
+    413: "Too large",
+    422: "That cannot be read",
+    429: "Too many at once",
+    500: "Something broke",
+    503: "In a moment",
+}
+
+
+def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page that is made for who asks. ``template`` is a name such as ``web/search.html``."""
+    return HTMLResponse(_render(request, template, values), status)
+
+
+def show_public(request: Request, template: str, *, max_age_s: int = 60, **values: Any) -> Response:
+    """A page that is the same for everybody who has no session; answered 304 where it did not change."""
+    body = _render(request, template, values, form_step_s=3600).encode()
+    return with_etag(request, body, "text/html; charset=utf-8", max_age_s=max_age_s)
+
+
+def with_etag(request: Request, body: bytes, media_type: str, *, max_age_s: int) -> Response:
+    """``body``, or 304 for who has it. Kept by shared caches only where nobody's session is in it."""
+    tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
+    who = "private" if read_session(request) else "public"
+    headers = {"ETag": tag, "Cache-Control": f"{who}, max-age={max_age_s}", "Vary": "Cookie"}
+    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or tag.removeprefix("W/") in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def go_to(request: Request, path: str) -> RedirectResponse:
+    """Send the browser to one of our own paths, as ``/search?q=x``; never anywhere else."""
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
+        path = "/"
+    return RedirectResponse(get_site(request).prefix + path, 303)
+
+
+def show_error(
+    request: Request,
+    status: int,
+    message: str,
+    *,
+    template: str = "web/error.html",
+    headers: Mapping[str, str] | None = None,
+    error: RequestValidationError | None = None,
+) -> Response:
+    """An error in words: as a page, or as JSON below ``/api``."""
+    if is_api(request):
+        detail: Any = message
+        if error is not None:
+            detail = [{"where": list(one["loc"]), "what": one["msg"]} for one in error.errors()]
+        return JSONResponse({"detail": detail}, status, dict(headers or {}))
+    title = TITLES.get(status, "That did not work")
+    page = _render(request, template, {"title": title, "message": message, "status": status})
+    return HTMLResponse(page, status, dict(headers or {}))
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asks, which wants JSON."""
+    path: str = request.scope["path"]
+    return path.removeprefix(get_site(request).prefix).startswith("/api/")
+
+
+def _render(request: Request, template: str, values: Mapping[str, Any], *, form_step_s: int = 1) -> str:
+    site = get_site(request)
+    return render_template(
+        template,
+        site=site,
+        prefix=site.prefix,
+        path=request.scope["path"].removeprefix(site.prefix),
+        session=read_session(request),
+        form_token=form_token(request, step_s=form_step_s),
+        version=version(),
+        **values,
+    )
