@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.enricher_settings import ConfiguredEnricher
     from digest.pipeline.incidents import Operator
     from digest.pipeline.incoming import Incoming
+    from digest.pipeline.limiting import SignUpLimits
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
     from digest.pipeline.reading import ConfiguredSource
@@ -217,6 +218,15 @@ class App:
             address_tags=settings.address_tags,
         )
         return Deliverer(self.database, envelope, uncertain=settings.uncertain)
+
+    @cached_property
+    def sign_up_limits(self) -> "SignUpLimits":
+        """How often strangers may ask for mail, as far as this process has seen."""
+        from digest.mailer import parse_rate
+        from digest.pipeline.limiting import SignUpLimits
+
+        settings = self.settings
+        return SignUpLimits(parse_rate(settings.sign_ups_per_network), parse_rate(settings.sign_ups_in_all))
 
     def incoming(self) -> "Incoming":
         """The use case that reads what comes back: bounces, complaints, commands by mail."""

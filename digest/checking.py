@@ -24,6 +24,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
     ``may_be_missing``: the file that ``DIGEST_CONFIG`` names need not be there yet.
     """
     checks = {
+        "admin_password_hash": _check_password_hash,
         "base_url": _check_base_url,
         "bounce_address": check_own_address,
         "bounce_mailbox": _check_mailbox,
@@ -105,6 +106,12 @@ def _check_key(key: str) -> None:
             f"is too short: a key has at least {MIN_KEY_BYTES} bytes; make one with "
             "python -c 'import secrets; print(secrets.token_hex(32))'"
         )
+
+
+def _check_password_hash(text: str) -> None:
+    from digest.pipeline.passwords import check_hash
+
+    check_hash(text)
 
 
 def _check_smtp_url(url: str) -> None:

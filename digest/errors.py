@@ -4,6 +4,7 @@
 
     DigestError                 something a person can be told in one sentence
     ├── UsageError              the person asked for something impossible (exit 2)
+    ├── TooManyError            the same was asked for too often; says when it may be again
     ├── ConfigError             the settings are wrong; carries every fault at once (exit 2)
     ├── SourceError             a source did not give what it should
     │   ├── FetchError          no usable answer came; says which verdict that is
@@ -28,6 +29,7 @@ __all__ = [
     "ParseError",
     "SourceError",
     "StorageError",
+    "TooManyError",
     "UsageError",
 ]
 
@@ -42,6 +44,14 @@ class UsageError(DigestError):
     """The command's words are off: a bad date, an unknown source, an address that is none."""
 
     exit_code = 2
+
+
+class TooManyError(DigestError):
+    """The same was asked for too often. It may be again in ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class ConfigError(DigestError):

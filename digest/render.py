@@ -51,10 +51,14 @@ INDENT = "    "  # of the text part, below a paper's number
 
 @dataclass(frozen=True, slots=True)
 class FeedbackLinks:
-    """Where a reader says "more" or "less" of one paper: http(s) or mailto addresses."""
+    """Where a reader says "more" or "less" of one paper, or saves it: http(s) or mailto addresses.
+
+    Saving is for the web, so by mail it is left out.
+    """
 
     more: str
     less: str
+    save: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class MailContext:
     """What a mail says besides its papers.
 
     ``unsubscribe_mailto`` is a mailto address (or a plain one). Without ``base_url`` nothing links to us:
-    ``unsubscribe_url`` and ``preferences_url`` are left out, and so are ``feedback`` links (by paper id)
-    that are not mailto; ``other_cadence`` then changes how often a digest comes, by mail.
+    ``unsubscribe_url``, ``preferences_url`` and ``view_url`` (this issue in a browser) are left out, and so
+    are ``feedback`` links (by paper id) that are not mailto; ``other_cadence`` then changes how often a
+    digest comes, by mail.
     """
 
     list_name: str
@@ -71,6 +76,7 @@ class MailContext:
     base_url: str | None = None
     unsubscribe_url: str | None = None
     preferences_url: str | None = None
+    view_url: str | None = None
     other_cadence: Link | None = None
     feedback: Mapping[int, FeedbackLinks] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -85,6 +91,7 @@ class MailContext:
             links = [
                 Link("Leave this list", self.unsubscribe_url or ""),
                 Link("Change what you get", self.preferences_url or ""),
+                Link("View in browser", self.view_url or ""),
                 *([] if self.unsubscribe_url else links),
             ]
         return tuple(link for link in links if safe_link(link.url))
@@ -97,7 +104,7 @@ class MailContext:
             for paper_id, links in self.feedback.items()
             if all(
                 safe_link(url) and (self.base_url or url.startswith("mailto:"))
-                for url in (links.more, links.less)
+                for url in (links.more, links.less, *filter(None, [links.save]))
             )
         }
 
@@ -158,10 +165,20 @@ def render_page(page: Page, rows: Sequence[Markup]) -> str:
     return render_template("mail/issue.html", page=page, rows=rows)
 
 
-def render_letter(subject: str, heading: str, lines: Sequence[str]) -> str:
-    """The HTML of a mail that is no issue: a heading and a paragraph for each line."""
+def render_letter(
+    subject: str, heading: str, lines: Sequence[str], *, link: str = "", button: str = ""
+) -> str:
+    """The HTML of a mail that is no issue: a heading, a paragraph for each line, and one way to go on.
+
+    ``link`` is an address of ours, or a mark that one will take the place of.
+    """
     return render_template(
-        "mail/letter.html", subject=one_line(subject), heading=one_line(heading), lines=lines
+        "mail/letter.html",
+        subject=one_line(subject),
+        heading=one_line(heading),
+        lines=lines,
+        link=link,
+        button=button,
     )
 
 

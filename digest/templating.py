@@ -9,7 +9,7 @@ one under ``feed/`` loses its classes; one under ``web/`` stays as it is. All lo
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ __all__ = [
     "environment",
     "legal",
     "long_date",
+    "month",
     "number",
     "one_line",
     "render_template",
@@ -30,6 +31,7 @@ __all__ = [
     "short_date",
     "sparkline",
     "templates_folder",
+    "utc_minute",
     "wrap",
 ]
 
@@ -124,15 +126,17 @@ def environment() -> jinja2.Environment:
     made.filters |= {
         "date": long_date,
         "short_date": short_date,
+        "month": month,
         "number": number,
         "compact_number": compact_number,
         "sparkline": sparkline,
+        "minute": utc_minute,
         "wrap72": lambda text: "\n".join(wrap(text)),
     }
     return made
 
 
-def render_template(name: str, **values: object) -> str:
+def render_template(name: str, /, **values: object) -> str:
     """The template's text with ``values``, without characters that HTML or XML forbid."""
     return legal(environment().get_template(name).render(values))
 
@@ -265,10 +269,20 @@ def long_date(day: date) -> str:
     return f"{_WEEKDAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def month(day: date) -> str:
+    """``March 2026``."""
+    return f"{_MONTHS[day.month - 1]} {day.year}"
+
+
 def short_date(day: date, *, beside: date | None = None) -> str:
     """``16 Mar``, with the year where it is not that of ``beside``."""
     year = f" {day.year}" if beside is not None and beside.year != day.year else ""
     return f"{day.day} {_MONTHS[day.month - 1][:3]}{year}"
+
+
+def utc_minute(when: datetime) -> str:
+    """``2026-03-16 08:05``, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def number(value: int) -> str:

@@ -18,6 +18,7 @@ import hmac
 
 __all__ = [
     "address_tag",
+    "make_confirmation",
     "make_tag",
     "make_token",
     "read_reader_reference",
@@ -92,6 +93,14 @@ def _encode(data: bytes) -> str:
     number = int.from_bytes(data, "big") << (10 * pairs - 8 * len(data))
     text = "".join([_PAIRS[number >> shift & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
     return text[: -(-len(data) * 8 // 5)]
+
+
+def make_confirmation(key: bytes, nonce: bytes) -> str:
+    """The token of 256 bits that confirms one sign-up: 64 hexadecimal digits.
+
+    Nobody can make it from ``nonce`` (32 random bytes, used once) without the key.
+    """
+    return hmac.digest(key, b"confirm" + nonce, "sha256").hex()
 
 
 # --- tags of mail addresses ------------------------------------------------------------------------

@@ -11,11 +11,20 @@ from email.message import EmailMessage
 
 import pytest
 
+from digest.errors import DeliveryError
 from digest.mailer.smtp_wire import double_dots, make_lines
 from digest.message import encode_fragment
-from digest.models import Letter
+from digest.models import Letter, Subscriber
 from digest.pipeline.assemble import Addressee, Assembler, Envelope
-from digest.tokens import address_tag, read_reader_reference, read_tag
+from digest.pipeline.letters import LINK, make_confirmation_letter, make_reminder_letter
+from digest.tokens import (
+    address_tag,
+    make_confirmation,
+    make_token,
+    read_reader_reference,
+    read_tag,
+    read_token,
+)
 from digest.types import Cadence, IssueItem, IssueView, Section
 from tests.issue_samples import COMPOSED_AT, SUMMARY, issue, item, notice_issue, paper
 
@@ -170,7 +179,7 @@ def test_a_notice_has_no_papers_and_all_the_links() -> None:
     """And is made the fast way too."""
     view = notice_issue()
     assembler = Assembler(ENVELOPE)
-    assert assembler._body(view, assembler._links(READER), "token") is not None
+    assert assembler._body(view, assembler._links(view, READER), "token") is not None
     fast = assembler.message(view, READER, RECIPIENT, MESSAGE_ID)
     assert contents(fast) == contents(assembler.slow_message(view, READER, RECIPIENT, MESSAGE_ID))
 
@@ -283,3 +292,64 @@ def test_a_reader_whose_address_is_not_ascii() -> None:
     assert [line for line in message.split(b"\r\n") if not line.isascii()] == [
         "To: 用户@example.org".encode()
     ]
+
+
+# --- links to the web ------------------------------------------------------------------------------
+
+
+def test_where_there_is_a_web_links_lead_there() -> None:
+    """More, less and save of each paper; the issue in a browser; each token for its own purpose alone."""
+    view = issue([replace(item(paper(5)), shown_id=1)])
+    _, plain, html = contents(Assembler(WEB).message(view, READER, RECIPIENT, MESSAGE_ID))
+    base = re.escape(WEB.base_url)
+    for kind in ("more", "less", "saved"):
+        (token,) = re.findall(rf'href="{base}/f/([a-z2-7-]+)/5/{kind}"', html)
+        assert read_token(KEY, "feedback", token) == ("7", 2)
+        assert read_token(KEY, "unsubscribe", token) is None
+    for text in (plain, html):
+        (token,) = re.findall(rf"{base}/i/([a-z2-7-]+)", text)
+        assert read_token(KEY, "issue", token) == (f"7.{view.issue_id}", 2)
+        assert f"{WEB.base_url}/u/" in text
+        assert f"{WEB.base_url}/p/" in text
+    assert "/f/" not in plain
+    assert "mailto:" not in html
+
+
+def test_where_there_is_none_all_goes_by_mail() -> None:
+    view = issue([replace(item(paper(5)), shown_id=1)])
+    _, plain, html = contents(Assembler(ENVELOPE).message(view, READER, RECIPIENT, MESSAGE_ID))
+    assert "View in browser" not in plain + html
+    assert ">Save<" not in html
+    assert html.count("mailto:leave@example.org?subject=more") == 1
+
+
+def test_what_is_not_stored_has_no_page() -> None:
+    view = replace(issue([replace(item(paper(5)), shown_id=1)]), issue_id=0)
+    _, plain, html = contents(Assembler(WEB).message(view, READER, RECIPIENT, MESSAGE_ID))
+    assert "/i/" not in plain + html
+
+
+@pytest.mark.parametrize("kind", ["confirmation", "reminder"])
+def test_a_letters_link_is_put_in_as_it_is_sent(kind: str) -> None:
+    """The same on every attempt; without a web it waits."""
+    nonce = "ab" * 32
+    reader = Subscriber(id=7, email=RECIPIENT, token_version=2, status="active", created_at=COMPOSED_AT)
+    made = (
+        make_confirmation_letter("Papers", RECIPIENT, nonce, COMPOSED_AT)
+        if kind == "confirmation"
+        else make_reminder_letter("Papers", reader, COMPOSED_AT)
+    )
+    wanted = {
+        "confirmation": f"{WEB.base_url}/confirm/{make_confirmation(KEY, bytes.fromhex(nonce))}",
+        "reminder": f"{WEB.base_url}/p/{make_token(KEY, 'preferences', '7', 2)}",
+    }[kind]
+    assert wanted not in made.text + made.html
+    sent = Assembler(WEB).letter(made, RECIPIENT, MESSAGE_ID)
+    assert sent == Assembler(WEB).letter(made, RECIPIENT, MESSAGE_ID)
+    headers, plain, html = contents(sent)
+    assert not [name for name, _ in headers if name.startswith("List-")]
+    assert plain.count(wanted) == html.count(wanted) == 1
+    assert LINK not in plain + html
+    with pytest.raises(DeliveryError) as error:
+        Assembler(ENVELOPE).letter(made, RECIPIENT, MESSAGE_ID)
+    assert error.value.transient

@@ -421,6 +421,7 @@ UNLISTED = {
 SAME = {
     "border-bottom": "border",
     "border-top": "border",
+    "border-color": "border",
     "border-bottom-color": "border",
     "border-top-color": "border",
 }

@@ -13,9 +13,12 @@ class Subscriber(Base, table=True):
     """A reader, with an address or by private feed only.
 
     ``email_key`` is the address case-folded, for finding it; ``feed_token`` names the private feeds.
+    ``left_from`` is how they stood before they left, so that leaving can be undone exactly. An ``id`` is
+    never given again: links that are signed with it outlive a reader who was deleted.
     """
 
     __tablename__ = "subscribers"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - as SQLAlchemy wants it
     id: int | None = Field(default=None, primary_key=True)
     email: str | None = None
     email_key: str | None = Field(default=None, unique=True)
@@ -25,6 +28,9 @@ class Subscriber(Base, table=True):
     paused_until: date | None = None
     created_at: datetime = make_time("created_at")
     confirmed_at: datetime | None = make_time("confirmed_at", null=True)
+    left_from: dict[str, Any] | None = Field(
+        default=None, sa_column=Column("left_from", JSON(none_as_null=True), nullable=True)
+    )
 
 
 class Interest(Base, table=True):
@@ -92,6 +98,8 @@ class SignUp(Base, table=True):
 
     One row per (address, UTC day): asked again, the last ``wishes`` stand. The mail's link carries a token
     of 256 bits that is made from ``nonce`` and the secret key; only its SHA-256, ``token_hash``, is kept.
+    ``kind`` is that of the letter: a confirmation, or to who is known already a reminder, whose row confirms
+    nothing.
     """
 
     __tablename__ = "sign_ups"
@@ -100,6 +108,7 @@ class SignUp(Base, table=True):
     email: str
     email_key: str = Field(index=True)
     asked_on: date
+    kind: str
     nonce: str
     token_hash: str = Field(unique=True)
     wishes: dict[str, Any] = Field(default_factory=dict, sa_column=Column("wishes", JSON, nullable=False))

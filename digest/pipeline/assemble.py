@@ -28,6 +28,7 @@ from digest.message import (
     needs_smtputf8,
 )
 from digest.models import Letter
+from digest.pipeline.letters import fill_in_link
 from digest.render import (
     EXCERPTS,
     MAX_HTML_BYTES,
@@ -131,7 +132,7 @@ class Assembler:
 
         Raises ``DeliveryError`` (see ``make_message``).
         """
-        ctx = self._links(reader)
+        ctx = self._links(view, reader)
         body = self._body(view, ctx, self._token("feedback", reader))
         if body is None:
             return self.slow_message(view, reader, recipient, message_id)
@@ -146,7 +147,11 @@ class Assembler:
         )
 
     def letter(self, letter: Letter, recipient: str, message_id: str) -> bytes:
-        """A mail that is no issue. It belongs to no list, so there is nothing to leave."""
+        """A mail that is no issue. It belongs to no list, so there is nothing to leave.
+
+        Raises ``DeliveryError`` (transient) for one that leads to a web which is there no more.
+        """
+        letter = fill_in_link(letter, self.envelope.secret, self.envelope.base_url)
         return make_message(
             MessageParts(
                 message_id=message_id,
@@ -168,11 +173,11 @@ class Assembler:
         """
         token = self._token("feedback", reader)
         ids = (item.paper.paper_id for item in view.items)
-        return replace(self._links(reader), feedback={one: self._feedback(one, token) for one in ids})
+        return replace(self._links(view, reader), feedback={one: self._feedback(one, token) for one in ids})
 
     # --- links and headers ---
 
-    def _links(self, reader: Addressee) -> MailContext:
+    def _links(self, view: IssueView, reader: Addressee) -> MailContext:
         envelope, base = self.envelope, self.envelope.base_url
         leave = self._token("unsubscribe", reader)
         change = self._token("preferences", reader)
@@ -183,11 +188,20 @@ class Assembler:
             unsubscribe_url=f"{base}/u/{leave}" if base else None,
             unsubscribe_mailto=self._leave_by_mail(reader, leave),
             preferences_url=f"{base}/p/{change}" if base else None,
+            view_url=self._view_url(view.issue_id, reader),
             other_cadence=Link(
                 f"{other.value.capitalize()} instead",
                 self._change_links[other].replace(_TOKEN, change),
             ),
         )
+
+    def _view_url(self, issue_id: int, reader: Addressee) -> str | None:
+        """Where the issue is read in a browser; what is not stored is nowhere."""
+        if self.envelope.base_url is None or not issue_id:
+            return None
+        subject = f"{reader.subscriber_id}.{issue_id}"
+        token = make_token(self.envelope.secret, "issue", subject, reader.token_version)
+        return f"{self.envelope.base_url}/i/{token}"
 
     def _leave_by_mail(self, reader: Addressee, token: str) -> str:
         """Who to write to for leaving: with the tag in the address, whatever is written leaves."""
@@ -197,6 +211,9 @@ class Assembler:
         return self._tagged_leave_link.replace(_TOKEN, make_tag(self.envelope.secret, "u", reference))
 
     def _feedback(self, paper_id: int, token: str) -> FeedbackLinks:
+        if self.envelope.base_url is not None:
+            where = f"{self.envelope.base_url}/f/{token}/{paper_id}"
+            return FeedbackLinks(more=f"{where}/more", less=f"{where}/less", save=f"{where}/saved")
         address = self.envelope.unsubscribe_address
         return FeedbackLinks(
             more=mailto(address, subject=f"more {paper_id} {token}"),
@@ -283,7 +300,9 @@ class Assembler:
                 reasons=(_REASONS,) if has_reasons else (),
             )
             links = self._feedback(item.paper.paper_id, _TOKEN)
-            shown = MailContext("", "", feedback={item.paper.paper_id: links}).usable_feedback
+            shown = MailContext(
+                "", "", self.envelope.base_url, feedback={item.paper.paper_id: links}
+            ).usable_feedback
             return render_row(marked, shown.get(item.paper.paper_id), is_last=is_last)
 
         return self._skeleton(key, make)

@@ -9,6 +9,7 @@ from digest.mailer import Mail
 from digest.pipeline.assemble import Assembler
 from digest.pipeline.assembling import MakesMails, Order
 from digest.pipeline.ledger import Ledger
+from digest.pipeline.letters import CONFIRMATION, LIFTED, REMINDER
 from digest.pipeline.moment import Moment
 from digest.pipeline.outcomes import Outcomes
 from digest.schedule import is_served
@@ -38,7 +39,7 @@ def judge(waiting: Waiting, moment: Moment) -> LastLook | Decision:
         # What may have arrived counts as received: sending its papers again might be sending them twice.
         status = DeliveryStatus.UNCERTAIN if waiting.may_have_arrived else DeliveryStatus.SKIPPED
         return Decision(number, status, reason=reason)
-    if waiting.suppressed is not None:
+    if waiting.suppressed is not None and not _may_still_be_asked(waiting):
         reason = f"the address is not written to: {waiting.suppressed} (digest suppression list)"
         return Decision(number, DeliveryStatus.SKIPPED, reason=reason)
     if waiting.reader_status is None:
@@ -104,6 +105,14 @@ class Claims:
             else:
                 sender = senders[waiting.delivery_id]
                 yield waiting, Mail(sender, waiting.recipient, made, waiting.message_id, is_canonical=True)
+
+
+def _may_still_be_asked(waiting: Waiting) -> bool:
+    """Whether a letter goes to its address although that is written to no more.
+
+    Somebody asked for it there, and who left, or had a full mailbox, may be that somebody.
+    """
+    return waiting.letter_kind in (CONFIRMATION, REMINDER) and waiting.suppressed in LIFTED
 
 
 def _is_old(waiting: Waiting, moment: Moment) -> bool:

@@ -34,8 +34,8 @@ def load_checks(session: Session, day: date, now: datetime, window_days: int) ->
     labels = source_labels(session)
     since = {
         source.id: source_rows.first_failure_since_good(session, source.id, now)
-        for source, _ in rows
-        if source.id is not None
+        for source, check in rows
+        if source.id is not None and not Verdict(check.verdict).is_good
     }
     return tuple(_fact(labels[source.name], check, since.get(source.id or 0)) for source, check in rows)
 

@@ -22,7 +22,7 @@ from digest.why import DeliveryFacts, IssueFacts, RunFacts, WhyFacts, explain
 __all__ = ["explain_day"]
 
 
-def explain_day(composer: Composer, email: str, moment: Moment) -> dict[str, Any]:
+def explain_day(composer: Composer, email: str | int, moment: Moment) -> dict[str, Any]:
     """The one cause, as ``{"date", "cause", "sentence"}``. Raises ``UsageError`` for an unknown reader."""
     with composer.database.read() as session:
         subscriber = get_subscriber(session, email)

@@ -15,10 +15,10 @@ from digest.storage import sources as source_rows
 from digest.storage.database import Database
 from digest.types import Verdict
 
-__all__ = ["Operator", "tell_operator"]
+__all__ = ["WORDS", "Operator", "tell_operator"]
 
 # What a verdict says of a source, and what a person can do about it.
-_WORDS = {
+WORDS = {
     Verdict.PARTIAL: (
         "gives only a part of its list",
         "Look at the page: papers may be missing there too.",
@@ -82,7 +82,7 @@ def _plan(session: Session, operator: Operator, letter: Letter, now: datetime) -
 
 
 def _begun(operator: Operator, source: Source, label: str, now: datetime) -> Letter:
-    words, hint = _WORDS[Verdict(source.last_verdict or Verdict.UNREACHABLE)]
+    words, hint = WORDS[Verdict(source.last_verdict or Verdict.UNREACHABLE)]
     good = (
         f"It was last read well on {_when(source.last_good_at)}."
         if source.last_good_at

@@ -21,9 +21,10 @@ from sqlmodel import Session
 
 from digest.bounces import Command, CommandKind, Report, ReportKind, parse_command, parse_report
 from digest.mailbox import Mailbox, MailboxError
-from digest.models import Bounce, Delivery, Feedback, Subscriber
+from digest.models import Bounce, Delivery, Subscriber
+from digest.pipeline.leaving import leave
+from digest.pipeline.rating import say
 from digest.storage import bounces as bounce_rows
-from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
@@ -232,7 +233,8 @@ class Incoming:
         if command.kind is CommandKind.UNSUBSCRIBE:
             return _unsubscribe(session, reader, "by mail", now)
         if command.paper_id is not None:
-            return _say(session, reader.id, command.paper_id, command.kind.value, now)
+            is_said = say(session, reader.id, command.paper_id, command.kind.value, now)
+            return "commands" if is_said else "ignored"
         for row in subscriber_rows.list_subscriptions(session, reader.id):
             row.cadence = command.kind.value
             subscriber_rows.add_subscription(session, row)
@@ -267,27 +269,7 @@ def _reader(session: Session, subscriber_id: int, version: int) -> Subscriber | 
 def _unsubscribe(session: Session, reader: Subscriber | None, detail: str, now: datetime) -> str:
     if reader is None:
         return "ignored"
-    if reader.email is not None:
-        suppression_rows.add_suppression(session, reader.email, "unsubscribed", detail=detail, now=now)
-    if reader.status == SubscriberStatus.UNSUBSCRIBED:
-        return "repeated"
-    subscriber_rows.set_status(session, reader, SubscriberStatus.UNSUBSCRIBED, now=now)
-    return "unsubscribed"
-
-
-def _say(session: Session, subscriber_id: int, paper_id: int, kind: str, now: datetime) -> str:
-    if not paper_id < 2**31:
-        return "ignored"
-    # The mail may be older than the day on which two papers were found to be one.
-    paper_id = paper_rows.joined_id(session, paper_id)
-    if paper_rows.get_paper(session, paper_id) is None:
-        return "ignored"
-    interest_id = subscriber_rows.recommended_interest(session, subscriber_id, paper_id)
-    said = Feedback(
-        subscriber_id=subscriber_id, paper_id=paper_id, kind=kind, interest_id=interest_id, created_at=now
-    )
-    subscriber_rows.add_feedback(session, said)
-    return "commands"
+    return "unsubscribed" if leave(session, reader, detail, now) else "repeated"
 
 
 def _tags(addresses: Sequence[str]) -> list[str]:

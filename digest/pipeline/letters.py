@@ -1,14 +1,37 @@
-"""The letters there are: what each says."""
+"""The letters there are: what each says.
+
+A letter that leads somewhere is frozen with a mark where its link goes: the link is put there when it is
+sent, so that nobody can follow it who only has a copy of the database.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from digest.models import Letter
+from digest.errors import DeliveryError
+from digest.models import Letter, Subscriber
 from digest.render import render_letter
 from digest.templating import wrap
+from digest.tokens import make_confirmation, make_token
 
-__all__ = ["make_operator_letter", "make_test_letter"]
+__all__ = [
+    "CONFIRMATION",
+    "LIFTED",
+    "REMINDER",
+    "fill_in_link",
+    "make_confirmation_letter",
+    "make_operator_letter",
+    "make_reminder_letter",
+    "make_test_letter",
+]
 
+# Kinds that lead somewhere, and that go to who has left or bounced too: the owner of the address asks anew.
+CONFIRMATION = "confirmation"
+REMINDER = "reminder"
+# What an address is suppressed for that its owner takes back by following their link.
+LIFTED = ("unsubscribed", "bounced")
+LINK = "[the link goes here]"
+# Shorter than what its link lives, so that who gets it late can still follow it.
+LINK_LIFE = timedelta(hours=24)
 TEST_LIFE = timedelta(hours=20)
 # What concerns the operator is still worth reading after a weekend without mail.
 OPERATOR_LIFE = timedelta(days=7)
@@ -28,6 +51,51 @@ def make_operator_letter(
     return _letter("operator", recipient, key, f"{list_name}: {heading}", heading, lines, now, OPERATOR_LIFE)
 
 
+def make_confirmation_letter(list_name: str, recipient: str, nonce: str, now: datetime) -> Letter:
+    """Asks the owner of an address whether they want what somebody asked for; holds no word of whoever did.
+
+    ``nonce`` (hexadecimal) is what its link is made from.
+    """
+    lines = [
+        f"Somebody, we hope you, asked for the digest “{list_name}” to be sent to this address. "
+        "If it was not you, do nothing, and nothing happens."
+    ]
+    subject, heading = f"{list_name}: please confirm", "Is this what you want?"
+    button = "See what it is, and confirm"
+    return _letter(CONFIRMATION, recipient, nonce, subject, heading, lines, now, LINK_LIFE, button=button)
+
+
+def make_reminder_letter(list_name: str, reader: Subscriber, now: datetime) -> Letter:
+    """Tells a subscriber whom somebody asked for, on this day (UTC), where their preferences are."""
+    lines = [
+        f"Somebody, we hope you, asked {list_name} for mail to this address, which is subscribed already. "
+        "Nothing was changed; to change or stop what you get, open your preferences."
+    ]
+    key = f"{reader.id} {reader.token_version} {now:%Y-%m-%d}"
+    subject, heading = f"{list_name}: you are subscribed", "You are subscribed already"
+    button = "Open your preferences"
+    assert reader.email is not None  # noqa: S101 - who has no address is written no letters
+    return _letter(REMINDER, reader.email, key, subject, heading, lines, now, LINK_LIFE, button=button)
+
+
+def fill_in_link(letter: Letter, secret: bytes, base_url: str | None) -> Letter:
+    """The letter with its link, the same on every attempt; one that leads nowhere as it is.
+
+    Raises ``DeliveryError`` (transient) where there is no web of ours to lead to.
+    """
+    if letter.kind not in (CONFIRMATION, REMINDER):
+        return letter
+    if base_url is None:
+        raise DeliveryError("this mail leads to the web, and base_url is not set any more", transient=True)
+    if letter.kind == CONFIRMATION:
+        path = f"/confirm/{make_confirmation(secret, bytes.fromhex(letter.key))}"
+    else:
+        subscriber_id, version, _ = letter.key.split(" ")
+        path = f"/p/{make_token(secret, 'preferences', subscriber_id, int(version))}"
+    filled = {name: getattr(letter, name).replace(LINK, base_url + path) for name in ("text", "html")}
+    return Letter(**(letter.model_dump() | filled))
+
+
 def _letter(
     kind: str,
     recipient: str,
@@ -37,14 +105,17 @@ def _letter(
     lines: Sequence[str],
     now: datetime,
     life: timedelta,
+    *,
+    button: str = "",
 ) -> Letter:
+    text = "\n\n".join("\n".join(wrap(line)) for line in lines) + "\n"
     return Letter(
         kind=kind,
         recipient=recipient,
         key=key,
         subject=subject,
-        text="\n\n".join("\n".join(wrap(line)) for line in lines) + "\n",
-        html=render_letter(subject, heading, lines),
+        text=f"{text}\n{button}:\n{LINK}\n" if button else text,
+        html=render_letter(subject, heading, lines, link=LINK if button else "", button=button),
         created_at=now,
         expires_at=now + life,
     )

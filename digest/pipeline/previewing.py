@@ -6,20 +6,32 @@ papers come or the hour changes, so that a page can show the effect of a wish at
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from digest.models import Subscriber
+from sqlmodel import Session
+
+from digest.models import Interest, Subscriber
 from digest.pipeline.compose import Composer
 from digest.pipeline.due import window_of
 from digest.pipeline.moment import Moment
-from digest.pipeline.wishes import Wishes, interest_rows, subscription_row
+from digest.pipeline.wishes import (
+    NOTHING_RENAMED,
+    Wishes,
+    interest_rows,
+    load_wishes,
+    old_names,
+    subscription_row,
+)
 from digest.ranking import Prepared
 from digest.storage import stamps
+from digest.storage import subscribers as subscriber_rows
 from digest.storage.profiles import preview_profile
-from digest.types import IssueView, SubscriberStatus
+from digest.types import IssueView, PaperView, SubscriberStatus
 
-__all__ = ["Previewer"]
+__all__ = ["Comparison", "Previewer"]
 
 KEPT = 4
 # Whose preview it is where nobody is stored.
@@ -33,6 +45,25 @@ class _Key(NamedTuple):
     hour: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Today's issue without a change and with it."""
+
+    before: IssueView
+    after: IssueView
+
+    @property
+    def come(self) -> frozenset[int]:
+        """The papers that the change brings."""
+        return _ids(self.after) - _ids(self.before)
+
+    @property
+    def go(self) -> tuple[PaperView, ...]:
+        """The papers that the change takes away, in the order they had."""
+        kept = _ids(self.after)
+        return tuple(item.paper for item in self.before.items if item.paper.paper_id not in kept)
+
+
 class Previewer:
     """Makes previews for one process; safe for several threads."""
 
@@ -41,10 +72,18 @@ class Previewer:
         self._kept: OrderedDict[_Key, Prepared] = OrderedDict()
         self._turn = threading.Lock()
 
-    def preview(self, wishes: Wishes, moment: Moment, *, subscriber: Subscriber | None = None) -> IssueView:
+    def preview(
+        self,
+        wishes: Wishes,
+        moment: Moment,
+        *,
+        subscriber: Subscriber | None = None,
+        renamed: Mapping[str, str] = NOTHING_RENAMED,
+    ) -> IssueView:
         """Today's issue for these wishes; with ``subscriber``, without what they had or judged already.
 
-        Expects wishes that are checked.
+        Expects wishes that are checked. What a subscriber said of papers counts for the interest it was said
+        for, even ``renamed`` (see ``store_wishes``). Does not look back on days that were missed.
         """
         rules = self._composer.rules
         now, day = moment.now_in(wishes.zone), moment.today_in(wishes.zone)
@@ -58,7 +97,7 @@ class Previewer:
             profile = preview_profile(
                 session,
                 row,
-                interest_rows(wishes, number, now),
+                _rows(session, wishes, number, now, renamed),
                 max_papers=rules.papers,
                 trend_weight=rules.trend_weight,
             )
@@ -66,6 +105,16 @@ class Previewer:
                 session, [(reader, row)], day, now, prepared, turns={}, wide={}, profiles=[profile]
             )
         return drafts[0].view()
+
+    def compare(
+        self, wishes: Wishes, moment: Moment, subscriber: Subscriber, renamed: Mapping[str, str]
+    ) -> Comparison:
+        """What a subscriber would get now for these wishes, and for those that are stored."""
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        with self._composer.database.read() as session:
+            stored = load_wishes(session, subscriber.id)
+        before = self.preview(stored, moment, subscriber=subscriber)
+        return Comparison(before, self.preview(wishes, moment, subscriber=subscriber, renamed=renamed))
 
     def _prepared(self, day: date, now: datetime, days: int) -> Prepared:
         with self._composer.database.read() as session:
@@ -80,3 +129,20 @@ class Previewer:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return found
+
+
+def _ids(view: IssueView) -> frozenset[int]:
+    return frozenset(item.paper.paper_id for item in view.items)
+
+
+def _rows(
+    session: Session, wishes: Wishes, subscriber_id: int, now: datetime, renamed: Mapping[str, str]
+) -> list[Interest]:
+    """The interests as they would be stored, so with the ids that feedback was said for. Not stored."""
+    rows = interest_rows(wishes, subscriber_id, now)
+    stored = {one.name: one.id for one in subscriber_rows.list_interests(session, subscriber_id)}
+    olds = old_names(wishes, stored, renamed)
+    for row in rows:
+        row.id = stored[olds[row.name]] if row.name in olds else None
+    # In the order of storing: among equals the first interest is the one that a paper is shown for.
+    return sorted(rows, key=lambda row: (row.id is None, row.id or 0))

@@ -15,25 +15,19 @@ from typing import Any
 
 from digest import __version__
 from digest.errors import StorageError
-from digest.feeds import FeedView, feed_from_issues, feed_from_papers, render_atom, render_json, render_rss
+from digest.feeds import FeedView
 from digest.files import write_whole
 from digest.pipeline.compose import Composer
+from digest.pipeline.feeding import RENDERERS, TRENDING, FeedMaker
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import feed_links
-from digest.storage import issues as issue_rows
 from digest.storage import published as published_rows
 from digest.storage.database import Database
 from digest.storage.published import FeedReader
 from digest.storage.shown import ShownPapers
-from digest.types import SubscriberStatus
+from digest.types import FeedLinks, SubscriberStatus
 
 __all__ = ["Publisher"]
-
-TRENDING = "trending"
-TRENDING_PAPERS = 50
-PRIVATE_ISSUES = 30
-RENDERERS = {"rss": render_rss, "atom": render_atom, "json": render_json}
-
 
 # Issues older than this are no longer compared: a whole write now and then makes good what that misses.
 RECENT = timedelta(days=8)
@@ -109,35 +103,18 @@ class Publisher:
 
     def trending_feed(self, moment: Moment) -> FeedView:
         """What trends now, for everybody."""
-        return feed_from_papers(
-            self.composer.trending(moment, limit=TRENDING_PAPERS),
-            authority=self.domain,
-            scope=TRENDING,
-            title=f"{self.list_name}: trending",
-            description="The papers that trend now, best first.",
-            links=feed_links(TRENDING, base_url=self.base_url, feeds_dir=self.folder),
-            home_url=self.base_url,
-        )
+        return self.maker.trending(moment, self._links(TRENDING), self.base_url)
+
+    @property
+    def maker(self) -> FeedMaker:
+        """What makes the feeds."""
+        return FeedMaker(self.database, self.composer, self.list_name, self.domain)
 
     def _private_feed(self, reader: FeedReader, shown: ShownPapers) -> FeedView:
-        """The issues of one reader, newest first, just as they were mailed."""
-        with self.database.read() as session:
-            ids = [
-                issue_id
-                for number in reader.subscriptions
-                for issue_id in issue_rows.list_issue_ids(session, number, limit=PRIVATE_ISSUES)
-            ]
-            views = issue_rows.load_issue_views(session, ids, shown)
-        return feed_from_issues(
-            [views[issue_id] for issue_id in ids],
-            authority=self.domain,
-            # Not the token: ids stay the same when the feed's address is replaced.
-            scope=f"reader-{reader.subscriber_id}",
-            title=f"{self.list_name} for you",
-            description="The same papers as in your mail.",
-            links=feed_links(reader.token, base_url=self.base_url, feeds_dir=self.folder),
-            home_url=self.base_url,
-        )
+        return self.maker.private(reader, self._links(reader.token), self.base_url, shown)
+
+    def _links(self, name: str) -> FeedLinks:
+        return feed_links(name, base_url=self.base_url, feeds_dir=self.folder)
 
     def _write(self, name: str, feed: FeedView) -> int:
         return sum(_write(self.folder / f"{name}.{kind}", render(feed)) for kind, render in RENDERERS.items())

@@ -160,8 +160,13 @@ def change_schedule(
         return schedule
 
 
-def get_subscriber(session: Session, email: str) -> Subscriber:
-    """The subscriber of that address, however it is spelt; ``UsageError`` where there is none."""
+def get_subscriber(session: Session, email: str | int) -> Subscriber:
+    """The subscriber of that address, however it is spelt, or number; ``UsageError`` where there is none."""
+    if isinstance(email, int):
+        found = subscriber_rows.get_by_id(session, email)
+        if found is None:
+            raise UsageError(f"there is no subscriber number {email}")
+        return found
     stored = email
     with suppress(UsageError):
         stored = check_email(email)
@@ -171,17 +176,20 @@ def get_subscriber(session: Session, email: str) -> Subscriber:
     return subscriber
 
 
-def pause_subscriber(database: Database, email: str, *, until: date | None, now: datetime) -> Subscriber:
+def pause_subscriber(
+    database: Database, email: str | int, *, until: date | None, now: datetime
+) -> Subscriber:
     """Send nothing until that day, or until the subscriber is activated again."""
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         if subscriber.status not in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
-            raise UsageError(f"{email} is {subscriber.status}, so there is nothing to pause")
+            who = subscriber.email or email
+            raise UsageError(f"{who} is {subscriber.status}, so there is nothing to pause")
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.PAUSED, paused_until=until, now=now)
         return subscriber
 
 
-def activate_subscriber(database: Database, email: str, *, now: datetime) -> Subscriber:
+def activate_subscriber(database: Database, email: str | int, *, now: datetime) -> Subscriber:
     """Serve a subscriber who was unconfirmed, paused, or suspended because their mail bounced.
 
     The address counts as mended, and earlier bounces no more. Raises ``UsageError`` for an address that its
@@ -208,7 +216,7 @@ def _check_suppression(session: Session, address: str) -> None:
         )
 
 
-def remove_subscriber(database: Database, email: str, feeds_dir: Path) -> None:
+def remove_subscriber(database: Database, email: str | int, feeds_dir: Path) -> None:
     """Delete a subscriber, all that is stored about them, and their private feeds."""
     with database.write() as session:
         subscriber = get_subscriber(session, email)

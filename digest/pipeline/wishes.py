@@ -3,9 +3,10 @@
 Reads and writes the stored rows of one subscriber; knows no form and no file format.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypedDict
 
 from sqlmodel import Session
@@ -24,8 +25,10 @@ __all__ = [
     "ExamplePaper",
     "InterestWish",
     "Wishes",
+    "clean_interest",
     "interest_rows",
     "load_wishes",
+    "old_names",
     "resolve_paper",
     "store_wishes",
     "subscription_row",
@@ -41,6 +44,7 @@ MAX_WORD = 200
 MAX_ABOUT = 4000
 MAX_TITLE = 2000
 MAX_ABSTRACT = 20_000
+NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 
 class ExamplePaper(TypedDict):
@@ -89,6 +93,7 @@ class Wishes:
 
     def checked(self) -> "Wishes":
         """The same with clean, bounded text; ``UsageError`` in words for what cannot be."""
+        self._check_types()
         if self.cadence not in list(Cadence):
             raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
         if self.weekday not in WEEKDAYS:
@@ -104,6 +109,16 @@ class Wishes:
         if len(hidden) == len(HIDEABLE):
             raise UsageError("with every section hidden there is nothing to send; leave one, or pause")
         return replace(self, interests=_checked(self.interests), hidden_sections=hidden)
+
+    def _check_types(self) -> None:
+        """What comes from a file can be anything."""
+        numbers = (self.max_papers, self.hour)
+        if any(one is not None and type(one) is not int for one in numbers):
+            raise UsageError("hours and papers are counted in whole numbers")
+        if type(self.trend_weight) not in (float, int, type(None)):
+            raise UsageError("how much trend weighs is a number from 0 to 1")
+        if type(self.mail) is not bool or type(self.feed) is not bool:
+            raise UsageError("mail and feed are wanted (true) or not (false)")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it again."""
@@ -143,19 +158,22 @@ def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
     if len(interests) > MAX_INTERESTS:
         raise UsageError(f"at most {MAX_INTERESTS} interests are kept; join some of them")
     kept: list[InterestWish] = []
+    names: set[str] = set()
     for one in interests:
-        clean = _clean(one)
+        clean = clean_interest(one)
         if clean.is_empty:
             continue
         if not clean.name:
             raise UsageError("an interest needs a name")
-        if clean.name in {other.name for other in kept}:
+        if clean.name in names:
             raise UsageError(f"two interests are called {clean.name!r}; give each its own name")
+        names.add(clean.name)
         kept.append(clean)
     return tuple(kept)
 
 
-def _clean(one: InterestWish) -> InterestWish:
+def clean_interest(one: InterestWish) -> InterestWish:
+    """The same with clean, bounded text; may be empty."""
     return InterestWish(
         name=clean_text(one.name, limit=MAX_WORD),
         about=clean_text(one.about, limit=MAX_ABOUT),
@@ -166,7 +184,7 @@ def _clean(one: InterestWish) -> InterestWish:
         categories=_clean_words(one.categories),
         examples=tuple(
             ExamplePaper(
-                paper_id=example["paper_id"] if isinstance(example["paper_id"], int) else None,
+                paper_id=_paper_number(example["paper_id"]),
                 title=title,
                 abstract=clean_text(example["abstract"], limit=MAX_ABSTRACT),
             )
@@ -174,6 +192,10 @@ def _clean(one: InterestWish) -> InterestWish:
             if (title := clean_text(example["title"], limit=MAX_TITLE))
         ),
     )
+
+
+def _paper_number(given: object) -> int | None:
+    return given if type(given) is int and 0 < given < 2**31 else None
 
 
 def _clean_words(words: Sequence[str]) -> tuple[str, ...]:
@@ -231,25 +253,62 @@ def load_wishes(session: Session, subscriber_id: int) -> Wishes:
     )
 
 
-def store_wishes(session: Session, subscriber: Subscriber, wishes: Wishes, now: datetime) -> None:
-    """Make the subscriber's rows say what the wishes say. An interest that keeps its name keeps its id."""
+def store_wishes(
+    session: Session,
+    subscriber: Subscriber,
+    wishes: Wishes,
+    now: datetime,
+    *,
+    renamed: Mapping[str, str] = NOTHING_RENAMED,
+) -> None:
+    """Make the subscriber's rows say what the wishes say.
+
+    An interest that keeps its name keeps its row, and with it the feedback that was said for it; so does one
+    that is ``renamed`` (new name to the stored one).
+    """
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     rows = subscriber_rows.list_subscriptions(session, subscriber.id)
     row = _fill(rows[0], wishes) if rows else subscription_row(wishes, subscriber.id, now)
     subscriber_rows.add_subscription(session, row)
-    stored = {one.name: one for one in subscriber_rows.list_interests(session, subscriber.id)}
-    for name in stored.keys() - {one.name for one in wishes.interests}:
-        subscriber_rows.delete_interest(session, subscriber.id, name)
+    kept = _rows_by_new_name(session, subscriber.id, wishes, renamed)
     for made in interest_rows(wishes, subscriber.id, now):
-        kept = stored.get(made.name)
-        if kept is None:
+        stored = kept.get(made.name)
+        if stored is None:
             subscriber_rows.add_interest(session, made)
             continue
         for field_name in INTEREST_FIELDS:
-            setattr(kept, field_name, getattr(made, field_name))
-        subscriber_rows.add_interest(session, kept)
+            setattr(stored, field_name, getattr(made, field_name))
+        subscriber_rows.add_interest(session, stored)
 
 
+def _rows_by_new_name(
+    session: Session, subscriber_id: int, wishes: Wishes, renamed: Mapping[str, str]
+) -> dict[str, Interest]:
+    """The stored interests that stay, under what they are called from now on; the others are deleted."""
+    stored = {one.name: one for one in subscriber_rows.list_interests(session, subscriber_id)}
+    olds = old_names(wishes, stored, renamed)
+    for name in stored.keys() - set(olds.values()):
+        subscriber_rows.delete_interest(session, subscriber_id, name)
+    for new, old in olds.items():
+        if new != old:  # out of the way first: two interests may have changed names with one another
+            stored[old].name = f"{MOVING}{stored[old].id}"
+            subscriber_rows.add_interest(session, stored[old])
+    for new, old in olds.items():
+        stored[old].name = new
+        subscriber_rows.add_interest(session, stored[old])
+    return {new: stored[old] for new, old in olds.items()}
+
+
+def old_names(wishes: Wishes, stored: Container[str], renamed: Mapping[str, str]) -> dict[str, str]:
+    """For each interest that was stored before, by its name now: the name it is stored under."""
+    names = [one.name for one in wishes.interests]
+    by_old = {renamed[new]: new for new in names if renamed.get(new) in stored}  # one name each
+    told = {new: old for old, new in by_old.items()}
+    return told | {name: name for name in names if name in stored and name not in told and name not in by_old}
+
+
+# No name that is cleaned begins so.
+MOVING = "\x01"
 INTEREST_FIELDS = (
     "about",
     "keywords",

@@ -10,11 +10,12 @@ needed, whatever has the wrong type counts as not there, and what is unknown is 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any, TypeGuard
 
 from digest.text import clean_text, parse_arxiv_id, plain, safe_url
 from digest.types import Entry
 
-__all__ = ["MAX_NAME", "MAX_TITLE", "read_items", "utc_day"]
+__all__ = ["MAX_NAME", "MAX_TITLE", "THUMBNAIL", "read_items", "utc_day"]
 
 MAX_TITLE = 1000
 MAX_NAME = 200
@@ -22,7 +23,13 @@ MAX_LIST = 5000
 # What an integer column of every database holds.
 MAX_COUNT = 2**31 - 1
 # Most names need no cleaning, and a page has hundreds of them.
-CLEAN_NAME = re.compile(r"[A-Za-z]{1,40}(?:[ -][A-Za-z]{1,40}){0,4}")
+NAME = r"[A-Za-z]{1,40}(?:[ -][A-Za-z]{1,40}){0,4}"
+CLEAN_NAME = re.compile(NAME)
+CLEAN_NAMES = re.compile(rf"{NAME}(?:\n{NAME})*")
+# One look at so many names is quicker than one at each.
+LOOK_AT = 20
+# Nearly every id; an arXiv id as it stands, and clean.
+ARXIV_ID = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])\.[0-9]{4,5}")
 THUMBNAIL = "/social-thumbnails/"
 # Who the reader is told wrote what stands in ai_summary: the site's machine, not the authors.
 SUMMARY_BY = "Hugging Face"
@@ -44,7 +51,11 @@ def read_items(items: Sequence[object], *, page_date: date | None = None) -> tup
 
 def _entry(item: Mapping[str, object], position: int, page_date: date | None) -> Entry | None:
     paper = _fields(item.get("paper"))
-    ref = clean_text(_string(paper.get("id")), limit=MAX_NAME)
+    ref = _string(paper.get("id"))
+    arxiv_id = ref if ARXIV_ID.fullmatch(ref) else None
+    if arxiv_id is None:
+        ref = clean_text(ref, limit=MAX_NAME)
+        arxiv_id = parse_arxiv_id(ref)
     # The outer title still had its raw LaTeX in 2024, so the inner one comes first.
     title = _plain(paper.get("title"), MAX_TITLE) or _plain(item.get("title"), MAX_TITLE)
     if not title and _string(paper.get("title")).strip():
@@ -57,7 +68,7 @@ def _entry(item: Mapping[str, object], position: int, page_date: date | None) ->
         title=title,
         position=position,
         abstract=_plain(paper.get("summary")) or _plain(item.get("summary")),
-        arxiv_id=parse_arxiv_id(ref),
+        arxiv_id=arxiv_id,
         source_ref=ref,
         # The outer publishedAt meant this day until March 2025 and something else since: not used.
         listed_on=utc_day(paper.get("submittedOnDailyAt")) or page_date,
@@ -84,45 +95,65 @@ def utc_day(value: object) -> date | None:
     """The UTC day of an ISO 8601 time (without a zone: UTC), ``None`` for anything else."""
     try:
         moment = datetime.fromisoformat(_string(value))
-        return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+        return (moment if moment.tzinfo in (None, UTC) else moment.astimezone(UTC)).date()
     except (ValueError, OverflowError):  # overflow: the first or last day there is, in another zone
         return None
 
 
 def _media(fields: Mapping[str, object]) -> tuple[str, ...]:
-    told = fields.get("mediaUrls") or [fields.get("mediaUrl")]
-    return tuple(url for url in map(safe_url, _list(told)) if url)
+    if told := fields.get("mediaUrls"):
+        return tuple(filter(None, map(safe_url, _list(told))))
+    url = safe_url(fields.get("mediaUrl"))
+    return (url,) if url else ()
 
 
 def _authors(value: object) -> tuple[str, ...]:
-    visible = [author for author in map(_fields, _list(value)) if author.get("hidden") is not True]
-    return _names([author.get("name") for author in visible])
+    return _names(
+        [
+            author.get("name")
+            for author in _list(value)
+            if isinstance(author, dict) and author.get("hidden") is not True
+        ]
+    )
 
 
 def _submitter(value: object) -> str | None:
     # The account's name, not the full one: it is what the page's cards show.
-    user = _fields(value)
-    return _first_name(user.get("user"), user.get("name"), user.get("fullname"))
+    return _first_name(value, "user", "name", "fullname")
 
 
 def _organisation(value: object) -> str | None:
-    organisation = _fields(value)
-    return _first_name(organisation.get("fullname"), organisation.get("name"))
+    return _first_name(value, "fullname", "name")
 
 
-def _first_name(*values: object) -> str | None:
-    return next((name for name in (_plain(value, MAX_NAME) for value in values) if name), None)
+def _first_name(value: object, *fields: str) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    return next((name for field in fields if (name := _plain(value.get(field), MAX_NAME))), None)
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(name for name in (_plain(name, MAX_NAME) for name in _list(value)) if name)
+    names = _list(value)
+    found: list[str] = []
+    for start in range(0, len(names), LOOK_AT):
+        some = names[start : start + LOOK_AT]
+        found += some if _are_clean(some) else filter(None, [_plain(name, MAX_NAME) for name in some])
+    return tuple(found)
+
+
+def _are_clean(names: list[Any]) -> TypeGuard[list[str]]:
+    """Whether none of these names needs cleaning. Raises nothing, whatever they are."""
+    try:
+        text = "\n".join(names)
+    except TypeError:  # not all of them are texts
+        return False
+    # A name of two lines would look like two.
+    return CLEAN_NAMES.fullmatch(text) is not None and text.count("\n") == len(names) - 1
 
 
 def _count(value: object) -> int | None:
     # bool is an int to Python, but no count.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
-        return value
-    return None
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
 def _plain(value: object, limit: int = 20_000) -> str:

@@ -17,7 +17,7 @@ from datetime import date
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from digest.errors import ParseError
-from digest.sources.huggingface_items import MAX_NAME, MAX_TITLE, read_items, utc_day
+from digest.sources.huggingface_items import MAX_NAME, MAX_TITLE, THUMBNAIL, read_items, utc_day
 from digest.sources.strict_json import describe, load_json
 from digest.text import parse_arxiv_id, parse_count, parse_day, plain, safe_url
 from digest.types import Entry, ParsedPage
@@ -49,12 +49,12 @@ def parse_daily_page(html: str, *, is_daily: bool = True) -> ParsedPage:
 
     Where both are there and name different papers, the page says so in its ``disagreement``.
     """
-    return read_page(_container(LexborHTMLParser(html)), is_daily=is_daily)
+    return read_page(_container(html), is_daily=is_daily)
 
 
 def parse_daily_props(html: str) -> ParsedPage:
     """The entries of the JSON inside the page. Raises ``ParseError``."""
-    return _read_props(_container(LexborHTMLParser(html)))
+    return _read_props(_container(html))
 
 
 def parse_daily_cards(html: str) -> ParsedPage:
@@ -62,7 +62,7 @@ def parse_daily_cards(html: str) -> ParsedPage:
 
     A container without cards is a page without papers. Raises ``ParseError`` without a container.
     """
-    return read_cards(_container(LexborHTMLParser(html)))
+    return read_cards(_container(html))
 
 
 def read_page(container: LexborNode, *, is_daily: bool = True) -> ParsedPage:
@@ -98,7 +98,8 @@ def read_cards(root: LexborNode, *, is_daily: bool = True) -> ParsedPage:
     return ParsedPage(entries=tuple(entries.values()), page_date=page_date, skipped=skipped)
 
 
-def _container(tree: LexborHTMLParser) -> LexborNode:
+def _container(html: str) -> LexborNode:
+    tree = LexborHTMLParser(html)
     container = tree.css_first(CONTAINER)
     if container is None:
         title = tree.css_first("title")
@@ -133,10 +134,10 @@ def _read_props(container: LexborNode, *, is_daily: bool = True) -> ParsedPage:
 
 
 def _card(card: LexborNode, position: int, page_date: date | None) -> Entry | None:
-    links = [(link.attributes.get("href") or "", link) for link in card.css("a[href]")]
+    parts = _parts(card)
+    links = [(link.attributes.get("href") or "", link) for link in parts["a"]]
     ref = next((found[1] for href, _ in links if (found := PAPER_LINK.match(href))), None)
-    heading = card.css_first("h3")
-    title = plain(heading.text(), limit=MAX_TITLE) if heading else ""
+    title = plain(parts["h3"][0].text(), limit=MAX_TITLE) if parts["h3"] else ""
     if not ref or not title:
         return None
     code = next(((href, link) for href, link in links if href.startswith("https://github.com/")), None)
@@ -148,16 +149,29 @@ def _card(card: LexborNode, position: int, page_date: date | None) -> Entry | No
         arxiv_id=parse_arxiv_id(ref),
         source_ref=ref,
         listed_on=page_date,
-        published_on=_published_on(card),
+        published_on=_published_on(parts["span"]),
         votes=_votes(card),
         comments=_last_count(community),
         stars=_last_count(code[1]) if code else None,
         submitter=plain(submitter[1], limit=MAX_NAME) if submitter else None,
         organisation=_organisation(links),
         code_url=safe_url(code[0]) if code else None,
-        thumbnail_url=next(_sources(card, 'a img[src*="/social-thumbnails/"]'), None),
-        media_urls=tuple(_sources(card, "video[src], video source[src]")),
+        thumbnail_url=next(_sources(parts["img"], "a img", having=THUMBNAIL), None),
+        media_urls=tuple(_sources(parts["video"], "video, video source")),
     )
+
+
+def _parts(card: LexborNode) -> dict[str, list[LexborNode]]:
+    """The elements of a card that tell something, by name, in the page's order; sources are with videos.
+
+    One walk over a card takes as long as two searches by a selector.
+    """
+    parts: dict[str, list[LexborNode]] = {"a": [], "h3": [], "img": [], "span": [], "video": []}
+    lists = {**parts, "source": parts["video"]}
+    for node in card.traverse():
+        if (found := lists.get(node.tag or "")) is not None:
+            found.append(node)
+    return parts
 
 
 def _votes(card: LexborNode) -> int | None:
@@ -178,16 +192,17 @@ def _organisation(links: list[tuple[str, LexborNode]]) -> str | None:
     return None
 
 
-def _published_on(card: LexborNode) -> date | None:
-    for span in card.css("span"):
+def _published_on(spans: list[LexborNode]) -> date | None:
+    for span in spans:
         if found := PUBLISHED.fullmatch(span.text(strip=True)):
             return parse_day(found[1], not_after=date.max)
     return None
 
 
-def _sources(card: LexborNode, selector: str) -> Iterator[str]:
-    for node in card.css(selector):
-        if url := safe_url(node.attributes.get("src")):
+def _sources(nodes: list[LexborNode], selector: str, *, having: str = "") -> Iterator[str]:
+    for node in nodes:
+        source = node.attributes.get("src") or ""
+        if having in source and node.css_matches(selector) and (url := safe_url(source)):
             yield url
 
 

@@ -69,6 +69,7 @@ class Waiting:
     token_version: int | None
     cadence: str | None
     suppressed: str | None
+    letter_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def list_waiting(s: Session, delivery_ids: Iterable[int]) -> list[Waiting]:
         query = _waiting().where(col(Delivery.id).in_(batch), col(Delivery.status).in_(WAITING))
         rows = s.execute(query.order_by(col(Delivery.id))).all()
         reasons = suppressed(s, [row[1] for row in rows])
-        columns: list[tuple[Any, ...]] = [(*row, reasons.get(key_of(row[1]))) for row in rows]
+        columns: list[tuple[Any, ...]] = [(*row[:-1], reasons.get(key_of(row[1])), row[-1]) for row in rows]
         found += [Waiting(*values) for values in columns]
     return found
 
@@ -143,7 +144,7 @@ def _waiting() -> Select[*tuple[Any, ...]]:
             func.coalesce(col(Issue.expires_at), col(Letter.expires_at)),
             func.coalesce(col(Issue.zone), "UTC"),
             *(col(column) for column in (Subscriber.id, Subscriber.status, Subscriber.paused_until)),
-            *(col(column) for column in (Subscriber.token_version, Subscription.cadence)),
+            *(col(column) for column in (Subscriber.token_version, Subscription.cadence, Letter.kind)),
         )
         .select_from(Delivery)
         .outerjoin(Issue, col(Issue.id) == col(Delivery.issue_id))

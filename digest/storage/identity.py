@@ -20,7 +20,7 @@ from digest.storage.identity_lookup import Wanted, likely_ids
 from digest.text import fingerprint
 from digest.types import Entry, KnownPaper
 
-__all__ = ["CONTENT_FIELDS", "LISTS", "TEXT", "find_known", "ref_kind"]
+__all__ = ["CONTENT_FIELDS", "IMPORTED", "LISTS", "TEXT", "find_known", "ref_kind"]
 
 LISTS = ("authors", "keywords", "categories", "media_urls")
 # What a paper takes over from an entry, under the same name in both.
@@ -43,6 +43,8 @@ CONTENT_FIELDS = (
     "version",
 )
 TEXT = "text"
+# Whose text stands of papers that a reader brought along: it gives way to any source's.
+IMPORTED = "import"
 Counts = tuple[int | None, int | None, int | None]
 # How many entries of a page are looked up by their words, those without an id first.
 MAX_LOOKUPS = 1000
@@ -235,7 +237,7 @@ def _is_mine(
     An enricher lists nothing: where no source of that kind did, the kind decides alone.
     """
     first = next((one for one, its in listed_by if text_by in (None, its)), None)
-    return first == source_id if first is not None else text_by in (None, kind)
+    return first == source_id if first is not None else text_by in (None, IMPORTED, kind)
 
 
 def _last(listed: Sequence[Row[Any]], name: str) -> str | None:

@@ -14,8 +14,12 @@ __all__ = ["get_letters", "plan_letter"]
 MAIL = "mail"
 
 
-def plan_letter(s: Session, letter: Letter, *, message_id: str, now: datetime) -> int:
+def plan_letter(
+    s: Session, letter: Letter, *, message_id: str, now: datetime, skipped: str | None = None
+) -> int:
     """Store a letter with its planned delivery, and return the delivery's id.
+
+    ``skipped`` is why it is not to be sent after all; it is written down the same.
 
     Where the same (kind, recipient, key) is stored already, it is that one's: planned again, unless it
     was sent.
@@ -38,8 +42,9 @@ def plan_letter(s: Session, letter: Letter, *, message_id: str, now: datetime) -
         channel=MAIL,
         recipient=letter.recipient,
         message_id=message_id,
-        status=DeliveryStatus.PLANNED,
+        status=DeliveryStatus.PLANNED if skipped is None else DeliveryStatus.SKIPPED,
         planned_at=now,
+        reason=skipped,
     )
     s.add(delivery)
     s.flush()

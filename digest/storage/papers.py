@@ -5,6 +5,8 @@ What is filed is in :mod:`~digest.storage.filing`, which papers an entry may be 
 :mod:`~digest.storage.sightings`, full-text search in :mod:`~digest.storage.search`.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import func
@@ -12,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from digest.errors import UsageError
 from digest.models import Paper
+from digest.storage.bulk import in_batches
 from digest.storage.filing import apply_changes, find_known
 from digest.storage.search import find_by_id, joined_id, search_papers, titles_like
 from digest.storage.sightings import (
@@ -31,6 +34,7 @@ __all__ = [
     "count_papers",
     "find_known",
     "find_paper",
+    "find_titles",
     "get_paper",
     "get_views",
     "iter_texts",
@@ -83,3 +87,17 @@ def find_paper(s: Session, text: str) -> Paper | None:
         ids = ", ".join(f"#{paper_id}" for paper_id in sorted(same)[:NAMED])
         raise UsageError(f"{len(same)} papers have the title {text!r}: {ids}; use an id")
     return s.get(Paper, same[0]) if same else None
+
+
+def find_titles(s: Session, titles: Sequence[str]) -> dict[str, int]:
+    """For each of these titles that one stored paper alone has, upper and lower case aside: its id.
+
+    Much faster for many than :func:`find_paper`, and more exact: punctuation counts.
+    """
+    found: dict[str, set[int]] = defaultdict(set)
+    lower = func.lower(Paper.title)
+    for batch in in_batches(title.lower() for title in titles):
+        for paper_id, title in s.exec(select(Paper.id, Paper.title).where(lower.in_(batch))):
+            if paper_id is not None:
+                found[title.lower()].add(paper_id)
+    return {title: min(ids) for title in titles if len(ids := found[title.lower()]) == 1}

@@ -1,5 +1,6 @@
 """What the private feeds show, in short: enough to tell whose feed is out of date."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from sqlmodel import Session, col, select
 from digest.models import Issue, Subscriber, Subscription
 from digest.types import IssueStatus
 
-__all__ = ["FeedReader", "last_issue_id", "list_feed_readers", "list_marks"]
+__all__ = ["FeedReader", "get_feed_reader", "last_issue_id", "list_feed_readers", "list_marks"]
 
 VISIBLE = (IssueStatus.COMPOSED.value, IssueStatus.NOTICE.value)
 
@@ -39,10 +40,32 @@ def list_feed_readers(s: Session) -> list[FeedReader]:
     ]
 
 
-def list_marks(s: Session, *, since: datetime, after: int) -> dict[int, str]:
+def get_feed_reader(s: Session, token: str) -> FeedReader | None:
+    """Whose private feed has that name."""
+    published = (col(Subscription.subscriber_id) == col(Subscriber.id)) & col(Subscription.feed)
+    query = (
+        select(Subscriber.id, Subscriber.status, Subscription.id)
+        .outerjoin(Subscription, published)
+        .where(Subscriber.feed_token == token)
+        .order_by(col(Subscription.id))
+    )
+    rows = s.exec(query).all()
+    if not rows or rows[0][0] is None:
+        return None
+    # A left join gives None where nothing is published.
+    numbers: list[int | None] = [number for _, _, number in rows]
+    return FeedReader(
+        rows[0][0], token, rows[0][1], tuple(number for number in numbers if number is not None)
+    )
+
+
+def list_marks(
+    s: Session, *, since: datetime, after: int, only: Sequence[int] | None = None
+) -> dict[int, str]:
     """For each subscription a mark of its issues composed from ``since`` on or numbered above ``after``.
 
-    Only those with something to show count; where one comes or goes, the mark is another.
+    Only those with something to show count; where one comes or goes, the mark is another. ``only``: of
+    these few subscriptions alone.
     """
     query = (
         select(
@@ -55,6 +78,8 @@ def list_marks(s: Session, *, since: datetime, after: int) -> dict[int, str]:
         .where(or_(col(Issue.composed_at) >= since, col(Issue.id) > after))
         .group_by(col(Issue.subscription_id))
     )
+    if only is not None:
+        query = query.where(col(Issue.subscription_id).in_(only))
     return {number: f"{count} {last} {at}" for number, count, last, at in s.exec(query)}
 
 

@@ -18,6 +18,7 @@ from digest.models import (
 )
 from digest.storage.bulk import in_batches
 from digest.storage.deliveries import withdraw
+from digest.storage.forgetting import forget_address
 from digest.storage.profiles import load_profiles
 from digest.types import FeedbackKind, SubscriberStatus
 
@@ -26,17 +27,20 @@ __all__ = [
     "add_interest",
     "add_subscriber",
     "add_subscription",
+    "delete_feedback",
     "delete_interest",
     "delete_subscriber",
     "get_by_id",
     "get_subscriber",
     "list_active",
+    "list_feedback",
     "list_interests",
     "list_judged",
     "list_subscribers",
     "list_subscriptions",
     "load_profiles",
     "recommended_interest",
+    "renew_feed_token",
     "set_status",
 ]
 
@@ -78,6 +82,16 @@ def get_by_id(s: Session, subscriber_id: int) -> Subscriber | None:
     return s.get(Subscriber, subscriber_id) if 0 < subscriber_id < 2**31 else None
 
 
+def renew_feed_token(s: Session, subscriber_id: int) -> str | None:
+    """Give a subscriber's private feeds another secret name; return the old one."""
+    stored = s.get(Subscriber, subscriber_id)
+    if stored is None:
+        return None
+    old, stored.feed_token = stored.feed_token, secrets.token_urlsafe(TOKEN_BYTES)
+    s.flush()
+    return old
+
+
 def _key(email: str) -> str:
     return email.strip().casefold()
 
@@ -114,9 +128,10 @@ def set_status(
 
 
 def delete_subscriber(s: Session, subscriber: Subscriber) -> None:
-    """Delete a subscriber and all that is stored about them: interests, feedback, issues, deliveries."""
+    """Delete a subscriber and all that is stored about them: interests, feedback, issues, mail, sign-ups."""
     stored = s.get(Subscriber, subscriber.id)
     if stored is not None:
+        forget_address(s, stored)
         s.delete(stored)
         s.flush()
 
@@ -213,6 +228,20 @@ def add_feedback(s: Session, feedback: Feedback) -> None:
         row.interest_id = feedback.interest_id
         row.created_at = feedback.created_at
         s.add(row)
+    s.flush()
+
+
+def list_feedback(s: Session, subscriber_id: int, paper_id: int) -> list[Feedback]:
+    """What a reader said of a paper, in the order it was said."""
+    query = select(Feedback).where(Feedback.subscriber_id == subscriber_id, Feedback.paper_id == paper_id)
+    return list(s.exec(query.order_by(col(Feedback.created_at), col(Feedback.id))))
+
+
+def delete_feedback(s: Session, subscriber_id: int, paper_id: int, kinds: Iterable[str]) -> None:
+    """Forget what a reader said of a paper, in these kinds."""
+    for row in list_feedback(s, subscriber_id, paper_id):
+        if row.kind in set(kinds):
+            s.delete(row)
     s.flush()
 
 

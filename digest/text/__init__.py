@@ -6,12 +6,13 @@ whatever shows it escapes it.
 """
 
 from digest.text.addresses import is_this_machine, paper_url, pdf_url, safe_url
-from digest.text.cleaning import clean_text, truncate
+from digest.text.cleaning import clean_lines, clean_text, truncate
 from digest.text.comparing import fingerprint, normalise
 from digest.text.latex import latex_to_text, plain
 from digest.text.reading import parse_arxiv_id, parse_count, parse_day, parse_doi
 
 __all__ = [
+    "clean_lines",
     "clean_text",
     "fingerprint",
     "is_this_machine",

@@ -8,7 +8,7 @@ from functools import cache
 from html.entities import html5
 from typing import Final
 
-__all__ = ["clean_text", "fold_marks", "truncate"]
+__all__ = ["clean_lines", "clean_text", "fold_marks", "truncate"]
 
 DEFAULT_LIMIT: Final = 20_000
 
@@ -136,10 +136,12 @@ def _is_clean(text: str) -> bool:
 
 def _tidied(text: str) -> str:
     """Normalise letters and white space; markup stays."""
-    if not (text.isascii() and text.isprintable()):
+    text = " ".join(text.split())
+    if text.isascii() and text.isprintable():
+        return text
+    if not text.isprintable():  # what is invisible is among what is not printable
         text = _INVISIBLE.sub("", _without_surrogates(text))
-        text = unicodedata.normalize("NFC", fold_marks(text))
-    return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", fold_marks(text)).split())
 
 
 def _round(text: str) -> str:
@@ -182,6 +184,16 @@ def clean_text(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
     else:
         text = _round(_COULD_BE_MARKUP.sub(" ", text))
     return text[: max(limit, 0)].rstrip()
+
+
+def clean_lines(value: object, *, limit: int = DEFAULT_LIMIT) -> str:
+    """Any value as plain text (see :func:`clean_text`) that keeps its line breaks, but no two empty lines."""
+    text = _as_text(value)[: max(limit, 0) * 20 + 1000]
+    lines: list[str] = []
+    for line in map(clean_text, text.replace("\r\n", "\n").replace("\r", "\n").split("\n")):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines)[: max(limit, 0)].strip()
 
 
 def truncate(text: str, limit: int) -> str:

@@ -23,19 +23,21 @@ _MAX_MATH: Final = 600
 # rare in prose, since nearly all texts hold none of it.
 _SIGNS: Final = ("\\", "$", "{", "~", "^", "``")
 _MANGLED: Final = (
-    re.compile(r"times(?<=[0-9A-Z]times)"),
-    re.compile(r"cdot(?<=[0-9A-Z]cdot)"),
-    re.compile(r"sim(?=[0-9])(?<=\bsim)"),
+    ("times", re.compile(r"times(?<=[0-9A-Z]times)")),
+    ("cdot", re.compile(r"cdot(?<=[0-9A-Z]cdot)")),
+    ("sim", re.compile(r"sim(?=[0-9])(?<=\bsim)")),
 )
 _LATEX_LETTERS: Final = re.compile(r"[\\${}~^_]|``|(?<=[0-9A-Z])(?:times|cdot)|\bsim(?=[0-9])")
 _TOKEN: Final = re.compile(
+    # The beginnings of all that follows: at most places one look tells that there is nothing.
+    r"(?=[\\$^_{}~`']|[bcehmost][adeimopt])(?:"
     r"(?P<url>https?://[^\s<>\"{}$]+)"
     r"|(?P<macro>\\)|(?P<math>\$\$?)"
     rf"|(?P<mangled>(?:{words.MANGLED_FORMATS})\{{)"
     r"|(?P<script>[\^_]\{|(?<=[\w)\]}])\^)"
     r"|(?P<open>\{)|(?P<close>\})|(?P<tie>~)|(?P<quote>``|'')"
     r"|(?P<product>(?<=[0-9])times(?: (?=[0-9])|(?![a-z]))|(?<=[A-Z])(?:times|cdot)(?=[A-Z])"
-    r"|\bsim(?=[0-9.]{1,9}(?:%|[kKMB]\b)))"
+    r"|\bsim(?=[0-9.]{1,9}(?:%|[kKMB]\b))))"
 )
 _URL_ESCAPE: Final = re.compile(r"\\([#%&_~$])")
 _MACRO_NAME: Final = re.compile(r"\\([A-Za-z]{1,40})\*?")
@@ -319,13 +321,21 @@ class _Converter:
         return self._transparent(end, name)
 
 
+def _has_traces(text: str) -> bool:
+    """Whether a text may hold LaTeX. Nearly all hold none, and a plain search is quicker than a pattern's."""
+    for sign in _SIGNS:
+        if sign in text:
+            return True
+    return any(word in text and left.search(text) for word, left in _MANGLED)
+
+
 def latex_to_text(text: str) -> str:
     """LaTeX remains as Unicode; text without any comes back unchanged, and no words are lost.
 
     Mathematics becomes one line ("$\\nabla^2$DFT" → "∇²DFT", "$x_{ij}$" → "x_ij"); formatting macros
     leave their content; an unknown macro leaves its name. What cannot be read stays as it was.
     """
-    if not any(sign in text for sign in _SIGNS) and not any(left.search(text) for left in _MANGLED):
+    if not _has_traces(text):
         return text
     converted = unicodedata.normalize("NFC", " ".join(_Converter(text).run().split()))
     return converted or text

@@ -9,15 +9,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from digest import __version__
 from digest.app import App
-from digest.errors import StorageError, UsageError
+from digest.errors import StorageError, TooManyError, UsageError
+from digest.pipeline.programs import NotThereError
 from digest.web.forms import prove_form
 from digest.web.guard import PEER, Guard
-from digest.web.pages import show_error
+from digest.web.pages import is_api, show_error, show_fault
 from digest.web.session import LinkNeededError
 from digest.web.site import Site
 
@@ -25,8 +26,21 @@ __all__ = ["ROOMS", "Web", "make_web"]
 
 _log = logging.getLogger(__name__)
 
-# The modules that bring routes, each with a ``router``; the first route that matches answers.
-ROOMS = ("static", "health")
+# The modules that bring routes, each with a ``router``; the first route that matches answers, so ``papers``,
+# which takes all that is below /papers/, stays last.
+ROOMS = (
+    *("static", "health", "feeds", "api", "admin", "trending", "searching", "archive"),
+    *("confirming", "leaving", "rating", "subscribing", "preferences"),
+    *("saved", "own_issues", "transfer"),
+    "papers",
+)
+# Of the interface for programs; the program's own is nobody's business.
+API_VERSION = "1"
+API_WORDS = (
+    "Papers, searches and what trends for everybody; one’s own wishes, digests and feedback by a token, "
+    "which stands on the page of preferences."
+)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # An answer smaller than this is not worth packing.
 GZIP_FROM = 600
 GZIP_LEVEL = 6
@@ -42,6 +56,8 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        # Where a proxy puts us; routes are matched below it.
+        scope["root_path"] = self.site.prefix
         # Who is at the other end of the line, before a proxy's word on whom it speaks for.
         scope[PEER] = (scope.get("client") or ("", 0))[0]
         await self.outer(scope, receive, send)
@@ -52,11 +68,11 @@ def make_web(app: App) -> Web:
     site = Site(app)
     inner = FastAPI(
         title=app.settings.list_name,
-        version=__version__,
+        version=API_VERSION,
         docs_url=None,
         redoc_url=None,
+        description=API_WORDS,
         openapi_url="/api/openapi.json",
-        root_path=site.prefix,
         dependencies=[Depends(prove_form)],
     )
     inner.state.site = site
@@ -72,7 +88,14 @@ def _add_handlers(inner: FastAPI) -> None:
 
     @inner.exception_handler(HTTPException)
     def _refused(request: Request, error: HTTPException) -> Response:
-        return show_error(request, error.status_code, str(error.detail), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(inner, request)
+        return show_error(request, error.status_code, str(error.detail), headers=headers)
+
+    @inner.exception_handler(NotThereError)
+    def _missing(request: Request, error: NotThereError) -> Response:
+        return show_error(request, 404, str(error))
 
     @inner.exception_handler(RequestValidationError)
     def _malformed(request: Request, error: RequestValidationError) -> Response:
@@ -82,7 +105,12 @@ def _add_handlers(inner: FastAPI) -> None:
 
     @inner.exception_handler(UsageError)
     def _impossible(request: Request, error: UsageError) -> Response:
-        return show_error(request, 400, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        sentence = f"{str(error)[:1].upper()}{str(error)[1:]}."
+        return show_fault(request, sentence) if is_api(request) else show_error(request, 400, sentence)
+
+    @inner.exception_handler(TooManyError)
+    def _too_often(request: Request, error: TooManyError) -> Response:
+        return show_error(request, 429, str(error), headers={"Retry-After": str(error.retry_after_s)})
 
     @inner.exception_handler(LinkNeededError)
     def _unknown_reader(request: Request, error: LinkNeededError) -> Response:
@@ -97,3 +125,10 @@ def _add_handlers(inner: FastAPI) -> None:
     @inner.exception_handler(Exception)
     def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette raises it on, for the log
         return show_error(request, 500, "Something broke here. It has been written to the log.")
+
+
+def _allowed(inner: FastAPI, request: Request) -> str:
+    """The methods that this address takes (RFC 9110, 15.5.6); each route knows only its own."""
+    asked = [dict(request.scope) | {"method": method} for method in METHODS]
+    taken = [one["method"] for one in asked if any(r.matches(one)[0] is Match.FULL for r in inner.routes)]
+    return ", ".join(taken + (["HEAD"] if "GET" in taken else []))

@@ -1,5 +1,6 @@
 """Forms: what was sent, and the proof that it was sent from one of our pages."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -51,7 +52,16 @@ async def read_form(request: Request) -> FormData:
     return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD)
 
 
-Form = Annotated[FormData, Depends(read_form)]
+async def open_form(request: Request) -> AsyncIterator[FormData]:
+    """The fields that were sent; their files are closed once the request is answered."""
+    form = await read_form(request)
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+Form = Annotated[FormData, Depends(open_form)]
 
 
 async def prove_form(request: Request) -> None:

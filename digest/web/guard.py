@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digest.web.site import Site
@@ -21,6 +21,7 @@ __all__ = ["MAX_BODY", "ONE_CLICK", "PEER", "SAFE", "UNPROVEN", "Guard"]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 ONE_CLICK = "/u/"
+API = "/api/"
 # Under these names the scope tells routes what is known of a request.
 PEER = "digest.peer"
 UNPROVEN = "digest.unproven"
@@ -80,16 +81,21 @@ class Guard:
             scope, answer = dict(scope) | {"method": "GET"}, _without_body(answer)
         await self._inner(scope, _bounded(receive, self._limit(scope)), answer)
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+    def _told(self, scope: Scope, sentence: str, status: int) -> Response:
+        if self._path(scope).startswith(API):
+            return JSONResponse({"detail": sentence}, status)
+        return PlainTextResponse(f"{sentence}\n", status)
+
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:18]) > self._limit(scope):
-            return PlainTextResponse("This is too large.\n", 413)
+            return self._told(scope, "This is too large.", 413)
         if scope["method"] in SAFE or self._path(scope).startswith(ONE_CLICK):
             return None
         came_from = self._came_from(scope, headers)
         if came_from == "elsewhere":
-            return PlainTextResponse("This came from another site, so nothing was done.\n", 403)
+            return self._told(scope, "This came from another site, so nothing was done.", 403)
         scope[UNPROVEN] = came_from == "unknown"
         return None
 

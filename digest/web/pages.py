@@ -1,6 +1,6 @@
 """Pages: a template, what every page shows, and how a page is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -8,13 +8,18 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from digest.templating import render_template
+from digest.templating import legal, render_template
 from digest.web.forms import form_token
 from digest.web.session import read_session
 from digest.web.site import get_site
 from digest.web.static import version
 
-__all__ = ["go_to", "is_api", "show", "show_error", "show_public", "with_etag"]
+__all__ = ["go_to", "is_api", "show", "show_error", "show_fault", "show_public", "with_etag"]
+
+MAX_NAME = 200
+HTML = "text/html; charset=utf-8"
+# For so long the form on a page for everybody is the same.
+PUBLIC_STEP_S = 3600
 
 TITLES = {
     400: "That cannot be done",
@@ -22,6 +27,7 @@ TITLES = {
     403: "Not from here",
     404: "There is nothing here",
     405: "Not that way",
+    410: "This has ended",
     413: "Too large",
     422: "That cannot be read",
     429: "Too many at once",
@@ -37,8 +43,12 @@ def show(request: Request, template: str, *, status: int = 200, **values: Any) -
 
 def show_public(request: Request, template: str, *, max_age_s: int = 60, **values: Any) -> Response:
     """A page that is the same for everybody who has no session; answered 304 where it did not change."""
-    body = _render(request, template, values, form_step_s=3600).encode()
-    return with_etag(request, body, "text/html; charset=utf-8", max_age_s=max_age_s)
+    return with_etag(request, public_page(request, template, **values), HTML, max_age_s=max_age_s)
+
+
+def public_page(request: Request, template: str, **values: Any) -> bytes:
+    """The same page, to be kept: it stays as it is for the rest of the hour."""
+    return _render(request, template, values, form_step_s=PUBLIC_STEP_S).encode()
 
 
 def with_etag(request: Request, body: bytes, media_type: str, *, max_age_s: int) -> Response:
@@ -72,11 +82,23 @@ def show_error(
     if is_api(request):
         detail: Any = message
         if error is not None:
-            detail = [{"where": list(one["loc"]), "what": one["msg"]} for one in error.errors()]
+            detail = [_fault(one["loc"], one["msg"]) for one in error.errors()]
         return JSONResponse({"detail": detail}, status, dict(headers or {}))
     title = TITLES.get(status, "That did not work")
     page = _render(request, template, {"title": title, "message": message, "status": status})
     return HTMLResponse(page, status, dict(headers or {}))
+
+
+def show_fault(request: Request, what: str) -> Response:
+    """What a program sent can be read, but cannot be."""
+    assert is_api(request)  # noqa: S101 - people are told otherwise
+    return JSONResponse({"detail": [_fault((), what)]}, 422)
+
+
+def _fault(where: Sequence[str | int], what: str) -> dict[str, Any]:
+    """One fault, in text that any encoding takes: names of fields may be the sender's own."""
+    names = [legal(name)[:MAX_NAME] if isinstance(name, str) else name for name in where]
+    return {"where": names, "what": legal(what)}
 
 
 def is_api(request: Request) -> bool:

@@ -8,8 +8,13 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from digest.app import App
+from digest.pipeline.browsing import Browser
+from digest.pipeline.feeding import FeedShelf
 from digest.pipeline.moment import Moment
+from digest.pipeline.passwords import Door
 from digest.pipeline.previewing import Previewer
+from digest.pipeline.rating import Foresight
+from digest.pipeline.signing_up import are_sign_ups_open
 
 __all__ = ["Site", "SiteDep", "get_site"]
 
@@ -25,6 +30,8 @@ class Site:
         parts = urlsplit(self.base_url or "")
         self.prefix = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+        _ = app.sign_up_limits  # made now, while there is one thread, so that all count in the same
+        self.door = Door()
         self.trusted_proxies = tuple(filter(None, map(str.strip, app.settings.trusted_proxies.split(","))))
 
     @property
@@ -35,7 +42,7 @@ class Site:
     @property
     def sign_ups_open(self) -> bool:
         """Whether anybody may subscribe."""
-        return self.settings.sign_ups == "open"
+        return are_sign_ups_open(self.settings)
 
     def now(self) -> datetime:
         """The one clock (aware, UTC)."""
@@ -55,9 +62,24 @@ class Site:
         return str(request.base_url).rstrip("/") + path if request is not None else path
 
     @cached_property
+    def foresight(self) -> Foresight:
+        """What shows the effect of a click, in bounded time."""
+        return Foresight(self.app.database, self.previewer)
+
+    @cached_property
     def previewer(self) -> Previewer:
         """What shows the effect of wishes."""
         return Previewer(self.app.composer())
+
+    @cached_property
+    def browser(self) -> Browser:
+        """What looks up what is shown."""
+        return Browser(self.app.database)
+
+    @cached_property
+    def feeds(self) -> FeedShelf:
+        """What has feeds ready."""
+        return FeedShelf(self.app.publisher().maker, self.browser)
 
 
 def get_site(request: Request) -> Site:

@@ -41,3 +41,18 @@ def get_file(made: str, name: str) -> Response:
         raise HTTPException(404, "There is no such file.")
     kept = FOREVER if made == version() else "public, max-age=60"
     return Response(_files()[name], media_type=FILES[name], headers={"Cache-Control": kept})
+
+
+@router.get("/favicon.ico")
+def get_icon() -> Response:
+    """The picture, for browsers that ask by this name."""
+    return get_file("", "icon.svg")
+
+
+@router.get("/robots.txt")
+def get_robots() -> Response:
+    """What crawlers may read: the public pages, and nothing that is a reader's or costs a search."""
+    hidden = ("/admin", "/api/", "/confirm", "/f/", "/i/", "/p/", "/preferences", "/search", "/u/")
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in hidden)]
+    kept = {"Cache-Control": "public, max-age=3600"}
+    return Response("\n".join(lines) + "\n", media_type="text/plain; charset=utf-8", headers=kept)

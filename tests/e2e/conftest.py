@@ -4,6 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shots", metavar="FOLDER", help="keep the browser's screenshots there")
     parser.addoption(
         "--full", action="store_true", help="kill at every write, send and fsync, not at some forty (hours)"
     )

@@ -25,8 +25,11 @@ from digest.storage import papers
 from digest.storage.database import Database
 from digest.storage.upgrading import head_revision
 from tests import (
+    test_browsing,
+    test_browsing_searching,
     test_merging,
     test_outbox,
+    test_overview,
     test_splitting,
     test_storage_database,
     test_storage_deliveries,
@@ -46,8 +49,11 @@ pytest_plugins = ("tests.storage_fixtures",)
 pytestmark = pytest.mark.e2e
 
 SUITES = (
+    test_browsing,
+    test_browsing_searching,
     test_merging,
     test_outbox,
+    test_overview,
     test_splitting,
     test_storage_database,
     test_storage_deliveries,

@@ -38,6 +38,12 @@
     else if (event.key === "/") search(event);
   });
 
+  for (const range of document.querySelectorAll("input[type=range]")) {
+    range.addEventListener("input", () => {
+      for (const output of document.querySelectorAll(`output[for="${range.id}"]`)) output.value = range.value;
+    });
+  }
+
   const zone = document.querySelector("input[data-guess-zone]");
   if (zone) {
     const here = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -17,12 +17,21 @@ def upgrade() -> None:
     _add_filled("interests", "about", sa.Text(), "")
     _add_filled("subscriptions", "hidden_sections", sa.JSON(), "[]")
     _add_filled("feedback", "note", sa.Text(), "")
+    # A number is never given again: links that are signed with it outlive a reader who was deleted.
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    with op.batch_alter_table(
+        "subscribers",
+        recreate="always" if is_sqlite else "never",
+        table_kwargs={"sqlite_autoincrement": True},
+    ) as batch:
+        batch.add_column(sa.Column("left_from", sa.JSON(), nullable=True))
     op.create_table(
         "sign_ups",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("email", sa.String(), nullable=False),
         sa.Column("email_key", sa.String(), nullable=False),
         sa.Column("asked_on", sa.Date(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("nonce", sa.String(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("wishes", sa.JSON(), nullable=False),

@@ -1,0 +1,225 @@
+"""BibTeX (and BibLaTeX) → papers. bibtexparser finds the entries and fields; their values are read here."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from bibtexparser.model import Block, Entry, ParsingFailedBlock, String
+from bibtexparser.splitter import Splitter
+
+from digest.libraries.latex import from_latex, unbraced
+from digest.libraries.names import read_names
+from digest.libraries.paper import (
+    MAX_ABSTRACT,
+    MAX_ENTRIES,
+    MAX_NOTE,
+    MAX_TITLE,
+    MAX_VENUE,
+    OTHER_IDS,
+    Collector,
+    RawPaper,
+)
+from digest.text import truncate
+
+__all__ = ["TYPES", "read_bibtex"]
+
+# By kind, the entry type that is written; and by entry type, the kind that is read.
+TYPES: Final = {
+    "article": "article",
+    "conference": "inproceedings",
+    "book": "book",
+    "chapter": "incollection",
+    "thesis": "phdthesis",
+    "report": "techreport",
+    "preprint": "misc",
+    "dataset": "dataset",
+    "software": "software",
+    "other": "misc",
+}
+KINDS: Final = {name: kind for kind, name in TYPES.items()} | {
+    "conference": "conference",
+    "inbook": "chapter",
+    "collection": "book",
+    "proceedings": "book",
+    "mastersthesis": "thesis",
+    "thesis": "thesis",
+    "report": "report",
+    "unpublished": "preprint",
+    "online": "other",
+}
+VENUES: Final = ("journal", "journaltitle", "booktitle", "school", "institution", "publisher")
+MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+# bibtexparser takes time for each entry and each of these marks, so both are bounded. 20,000 entries of a
+# real library have a quarter of these marks and take about a second.
+MAX_MARKS: Final = 2_500_000
+MARKS: Final = '{}",='
+# What all uses of @string abbreviations together may bring: they can be nested to any size.
+MAX_BROUGHT: Final = 1_000_000
+MAX_PARTS: Final = 30
+
+_START: Final = re.compile(r"@\w*[ \t]*[{(]")
+_NEXT_PART: Final = re.compile(r"(?<!\\)[{}\"#]")
+_MACRO_URL: Final = re.compile(r"\\(?:url|href)\s?\{([^{}]*)\}")
+_ESCAPED: Final = re.compile(r"\\([_%&#~$])")
+
+logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
+
+
+class _Abbreviations:
+    """What ``@string`` names stand for; gives no more than a bounded amount of text."""
+
+    def __init__(self) -> None:
+        self._values = {name: name.title() for name in MONTHS}
+        self._left = MAX_BROUGHT
+
+    def define(self, name: str, value: str) -> None:
+        """Take a definition; later ones win."""
+        self._values[name.lower()] = self.resolve(value)[:MAX_VENUE]
+
+    def resolve(self, value: str) -> str:
+        """The text of a field's value: ``{a}``, ``"a"``, a number, a name, or several joined by ``#``."""
+        value = value.strip()
+        if "#" not in value:
+            return self._part(value)
+        return "".join(self._part(part.strip()) for part in _parts(value))
+
+    def _part(self, part: str) -> str:
+        if len(part) > 1 and (part[0], part[-1]) in (("{", "}"), ('"', '"')):
+            return part[1:-1]
+        known = self._values.get(part.lower())
+        if known is None:
+            return part
+        known = known[: self._left]
+        self._left -= len(known)
+        return known
+
+
+def _parts(value: str) -> list[str]:
+    """A value cut at each ``#`` outside of braces and quotes."""
+    parts: list[str] = []
+    start, depth, quoted = 0, 0, False
+    for mark in _NEXT_PART.finditer(value):
+        letter = mark[0]
+        if letter == "{":
+            depth += 1
+        elif letter == "}":
+            depth -= 1
+        elif letter == '"' and not depth:
+            quoted = not quoted
+        elif letter == "#" and not depth and not quoted and len(parts) < MAX_PARTS:
+            parts.append(value[start : mark.start()])
+            start = mark.end()
+    return [*parts, value[start:]]
+
+
+def read_bibtex(text: str, found: Collector) -> None:
+    """Every entry that can be read is a paper; of the others the line and what is wrong is told."""
+    text = _bounded(text, found)
+    abbreviations = _Abbreviations()
+    for block in Splitter(text).split().blocks:
+        line = (block.start_line or 0) + 1
+        if isinstance(block, String):
+            abbreviations.define(block.key, block.value)
+            continue
+        entry = _entry_of(block)
+        if found.is_full:
+            break
+        if entry is not None:
+            found.add(_read_entry(entry, line, abbreviations), f"line {line}: the entry {_named(entry.key)}")
+        elif isinstance(block, ParsingFailedBlock):
+            found.tell(f"line {line}:", _told(block))
+    if not found.papers and not found.problems:
+        found.tell("the file", "has no BibTeX entries")
+
+
+def _bounded(text: str, found: Collector) -> str:
+    starts = 0
+    for starts, start in enumerate(_START.finditer(text), start=1):
+        if starts > MAX_ENTRIES:
+            line = text.count("\n", 0, start.start()) + 1
+            found.tell(f"line {line}", f"and what follows were not read: more than {MAX_ENTRIES:,} entries")
+            text = text[: start.start()]
+            break
+    if sum(map(text.count, MARKS)) > MAX_MARKS:
+        found.tell("the file", "is no library: it is made of braces and commas")
+        return ""
+    return text
+
+
+def _entry_of(block: Block) -> Entry | None:
+    """The entry itself, also where its key or a field stands twice, which does no harm here."""
+    if isinstance(block, Entry):
+        return block
+    if isinstance(block, ParsingFailedBlock):
+        inner = block.ignore_error_block
+        return _entry_of(inner) if inner is not None else None
+    return None
+
+
+def _told(block: ParsingFailedBlock) -> str:
+    reason = " ".join(str(getattr(block.error, "abort_reason", "")).split())
+    return f"an entry that cannot be read ({truncate(reason.rstrip(' .'), 120) or 'broken off'})"
+
+
+def _named(key: str) -> str:
+    return f"“{truncate(' '.join(key.split()), 40)}”"
+
+
+def _read_entry(entry: Entry, line: int, abbreviations: _Abbreviations) -> RawPaper:
+    raw: dict[str, str] = {}
+    for one in entry.fields:
+        name = one.key.lower()
+        if name in _FIELDS:
+            raw.setdefault(name, abbreviations.resolve(one.value))
+    eprint, archive = raw.get("eprint", ""), raw.get("archiveprefix") or raw.get("eprinttype", "")
+    others = {name: from_latex(raw[name], limit=MAX_VENUE) for name in OTHER_IDS if name in raw}
+    if archive.lower() == "pubmed":
+        others.setdefault("pmid", eprint.strip())
+    is_arxiv = archive.lower() in ("", "arxiv")
+    venue = from_latex(_first(raw, VENUES), limit=MAX_VENUE)
+    how = raw.get("howpublished", "")
+    kind = KINDS.get(entry.entry_type.lower(), "other")
+    if kind == "other" and how.strip("{} ").lower() == "preprint":
+        kind = "preprint"
+    title = from_latex(unbraced(raw.get("title", "")), limit=MAX_TITLE)
+    subtitle = from_latex(unbraced(raw.get("subtitle", "")), limit=MAX_TITLE)
+    return RawPaper(
+        title=f"{title}: {subtitle}" if title and subtitle else title,
+        abstract=from_latex(raw.get("abstract", ""), limit=MAX_ABSTRACT),
+        authors=read_names(raw.get("author", "")),
+        arxiv=f"arXiv:{_verbatim(eprint)}" if is_arxiv and eprint else "",
+        doi=_verbatim(raw.get("doi", "")),
+        ids=(venue, *(_verbatim(raw.get(name, "")) for name in ("note", "howpublished"))),
+        others=others,
+        urls=[_verbatim(raw[name]) for name in ("url", "howpublished") if name in raw],
+        year=raw.get("year", "") or raw.get("date", ""),
+        venue=venue,
+        kind=kind,
+        line=line,
+        note=_note(raw.get("annote", "") or raw.get("annotation", "")),
+    )
+
+
+_FIELDS: Final = frozenset(
+    (
+        *("title", "subtitle", "abstract", "author", "eprint", "archiveprefix", "eprinttype", "doi", "note"),
+        *("howpublished", "url", "year", "date", "annote", "annotation", *VENUES, *OTHER_IDS),
+    )
+)
+
+
+def _first(raw: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((raw[name] for name in names if raw.get(name, "").strip()), "")
+
+
+def _verbatim(value: str) -> str:
+    """An id or address, which BibTeX takes as it stands, and other programs escape."""
+    value = value.strip()[:MAX_NOTE]
+    match = _MACRO_URL.search(value)
+    return _ESCAPED.sub(r"\1", match[1] if match else value).strip("{} ")
+
+
+def _note(value: str) -> str:
+    return "\n".join(from_latex(line, limit=MAX_NOTE) for line in value[: 20 * MAX_NOTE].split("\n"))

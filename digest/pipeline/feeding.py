@@ -1,0 +1,338 @@
+"""Feeding: what makes a feed, the same for the files that are written and for the web that answers."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from digest.feeds import FeedView, feed_from_issues, feed_from_papers, render_atom, render_json, render_rss
+from digest.models import Subscriber
+from digest.pipeline.browsing import Browser, SearchQuery, Span, TrendQuery
+from digest.pipeline.compose import Composer
+from digest.pipeline.moment import Moment
+from digest.storage import issues as issue_rows
+from digest.storage import papers as paper_rows
+from digest.storage import published as published_rows
+from digest.storage import sources as source_rows
+from digest.storage import stamps
+from digest.storage import subscribers as subscriber_rows
+from digest.storage.database import Database
+from digest.storage.published import FeedReader
+from digest.storage.shown import ShownPapers
+from digest.types import FeedLinks, PaperView, SubscriberStatus
+
+__all__ = [
+    "LISTS",
+    "PERIODS",
+    "RENDERERS",
+    "SEARCH",
+    "TRENDING",
+    "FeedBody",
+    "FeedMaker",
+    "FeedShelf",
+    "PublicFeed",
+    "ReaderLeftError",
+    "feed_addresses",
+    "renew_feed",
+    "source_names",
+]
+
+TRENDING = "trending"
+LISTED_PAPERS = 50
+PRIVATE_ISSUES = 30
+RENDERERS = MappingProxyType({"rss": render_rss, "atom": render_atom, "json": render_json})
+
+
+@dataclass(frozen=True, slots=True)
+class FeedMaker:
+    """Makes feeds of what is stored. Where they are found (``links``) is for the caller to say.
+
+    ``domain`` is in every id, ``home_url`` where a person goes on to.
+    """
+
+    database: Database
+    composer: Composer
+    list_name: str
+    domain: str
+
+    def trending(self, moment: Moment, links: FeedLinks, home_url: str | None) -> FeedView:
+        """What trends now, for everybody."""
+        return self.listed(
+            self.composer.trending(moment, limit=LISTED_PAPERS),
+            scope=TRENDING,
+            title="trending",
+            description="The papers that trend now, best first.",
+            links=links,
+            home_url=home_url,
+        )
+
+    def listed(
+        self,
+        papers: Sequence[PaperView],
+        *,
+        scope: str,
+        title: str,
+        description: str,
+        links: FeedLinks,
+        home_url: str | None,
+    ) -> FeedView:
+        """A list of papers in the order given; ``scope`` names it in all ids."""
+        return feed_from_papers(
+            papers,
+            authority=self.domain,
+            scope=scope,
+            title=f"{self.list_name}: {title}",
+            description=description,
+            links=links,
+            home_url=home_url,
+        )
+
+    def private(
+        self, reader: FeedReader, links: FeedLinks, home_url: str | None, shown: ShownPapers | None = None
+    ) -> FeedView:
+        """The issues of one reader, newest first, just as they were mailed.
+
+        ``shown`` keeps papers from one reader to the next.
+        """
+        with self.database.read() as session:
+            ids = [
+                issue_id
+                for number in reader.subscriptions
+                for issue_id in issue_rows.list_issue_ids(session, number, limit=PRIVATE_ISSUES)
+            ]
+            views = issue_rows.load_issue_views(session, ids, shown)
+        return feed_from_issues(
+            [views[issue_id] for issue_id in ids],
+            authority=self.domain,
+            # Not the token: ids stay the same when the feed's address is replaced.
+            scope=f"reader-{reader.subscriber_id}",
+            title=f"{self.list_name} for you",
+            description="The same papers as in your mail.",
+            links=links,
+            home_url=home_url,
+        )
+
+
+def renew_feed(database: Database, subscriber: Subscriber, feeds_dir: Path) -> None:
+    """Give a reader's private feeds another name; the old one, and the files that have it, end at once."""
+    assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+    with database.write() as session:
+        old = subscriber_rows.renew_feed_token(session, subscriber.id)
+    for kind in RENDERERS:
+        (feeds_dir / f"{old}.{kind}").unlink(missing_ok=True)
+
+
+def source_names(database: Database) -> list[str]:
+    """The sources by which a feed can be narrowed."""
+    with database.read() as session:
+        return [source.name for source in source_rows.list_sources(session)]
+
+
+# --- feeds that are asked for ----------------------------------------------------------------------
+
+SEARCH = "search"
+PERIODS = MappingProxyType({"trending-day": "day", "trending-week": "week", "trending-month": "month"})
+LISTS = (TRENDING, *PERIODS, SEARCH)
+# Bytes of feeds that are kept ready.
+MAX_BYTES = 32 * 1024 * 1024
+# Where very many papers are found, those of so many days are looked at.
+SEARCHED = timedelta(days=30)
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ReaderLeftError(Exception):
+    """This feed was a reader's who unsubscribed."""
+
+
+class PublicFeed(NamedTuple):
+    """A feed for everybody: one of ``LISTS``, and what narrows it (empty: nothing does)."""
+
+    name: str
+    query: str = ""
+    category: str = ""
+    source: str = ""
+
+    @property
+    def scope(self) -> str:
+        """What names this list in ids."""
+        words = "/".join(f"{name}={value}" for name, value in self._words())
+        # Of bounded length, and what somebody searched for is nothing to tell by an id.
+        return f"{self.name}/{blake2b(words.encode(), digest_size=8).hexdigest()}" if words else self.name
+
+    @property
+    def title(self) -> str:
+        """What the list is called."""
+        named = {TRENDING: "trending", SEARCH: "search for"} | {
+            name: f"trending this {period}" if period != "day" else "trending today"
+            for name, period in PERIODS.items()
+        }
+        narrowed = " · ".join(value for name, value in self._words())
+        return f"{named[self.name]} {narrowed}".rstrip()
+
+    @property
+    def heading(self) -> str:
+        """The same to begin with."""
+        return self.title[:1].upper() + self.title[1:]
+
+    @property
+    def description(self) -> str:
+        """What is in it, in a sentence."""
+        if self.name == SEARCH:
+            return "Papers that the search finds, the newest first."
+        return "The papers that trend, best first."
+
+    def links(self, base: str) -> FeedLinks:
+        """The addresses of this feed, ``base`` in front."""
+        words = urlencode([("q" if name == "query" else name, value) for name, value in self._words()])
+        return feed_addresses(self.name, base, f"?{words}" if words else "")
+
+    def _words(self) -> list[tuple[str, str]]:
+        named = {"query": self.query, "category": self.category, "source": self.source}
+        return [(name, value) for name, value in named.items() if value]
+
+
+def feed_addresses(name: str, base: str, ending: str = "") -> FeedLinks:
+    """Where the feeds of that name are on the web at ``base``."""
+    return FeedLinks(**{kind: f"{base}/feeds/{name}.{kind}{ending}" for kind in RENDERERS})
+
+
+class FeedBody(NamedTuple):
+    """A feed as bytes. ``changed_at``: it has not changed since."""
+
+    body: bytes
+    tag: str
+    changed_at: datetime
+
+
+class _Kept(NamedTuple):
+    mark: str
+    made: FeedBody
+    size: int
+
+
+class FeedShelf:
+    """Feeds kept ready for one process; safe for several threads.
+
+    Whether one is still true is asked of the database each time, by its stamp, which is cheap. What trends is
+    as it stood when a source was looked at last, so that the same bytes come until something new does.
+    """
+
+    def __init__(self, maker: FeedMaker, browser: Browser, *, max_bytes: int = MAX_BYTES) -> None:
+        self._maker = maker
+        self._browser = browser
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
+        self._bytes = 0
+        self._shelf, self._turn = threading.Lock(), threading.Lock()
+
+    def public(self, wanted: PublicFeed, kind: str, base: str, now: datetime) -> FeedBody | None:
+        """A feed for everybody, as ``kind`` (a name in ``RENDERERS``); ``base`` is our address.
+
+        ``None`` where it names a source that is not there.
+        """
+        with self._maker.database.read() as session:
+            stamp, read_at = stamps.papers_stamp(session), stamps.read_at(session)
+        as_of = min(now, read_at or ALWAYS)
+        mark, key = f"{stamp} {as_of}", (wanted, base)
+        found = self._find((*key, kind), mark)
+        if found is not None:
+            return found
+        with self._turn:  # one at a time: many who ask at once shall not make it many times
+            found = self._find((*key, kind), mark)
+            if found is None:
+                feed = self._feed(wanted, Moment(as_of), base)
+                if feed is None:
+                    return None
+                made = {name: _body(feed, name, as_of) for name in RENDERERS}
+                for name, body in made.items():
+                    self._keep((*key, name), mark, body)
+                found = made[kind]
+        return found
+
+    def private(self, token: str, kind: str, base: str) -> FeedBody | None:
+        """The feed of the reader whose it is by that name; ``None`` where there is none.
+
+        Raises ``ReaderLeftError`` for one who unsubscribed.
+        """
+        with self._maker.database.read() as session:
+            reader = published_rows.get_feed_reader(session, token)
+            if reader is None:
+                return None
+            if reader.status == SubscriberStatus.UNSUBSCRIBED:
+                raise ReaderLeftError
+            marks = published_rows.list_marks(session, since=ALWAYS, after=0, only=reader.subscriptions)
+        mark = ";".join(f"{number} {marks.get(number, '')}" for number in reader.subscriptions)
+        found = self._find((token, base, kind), mark)
+        if found is None:
+            feed = self._maker.private(reader, feed_addresses(token, base), base)
+            found = _body(feed, kind, feed.updated_at)
+            self._keep((token, base, kind), mark, found)
+        return found
+
+    def _find(self, key: tuple[object, ...], mark: str) -> FeedBody | None:
+        with self._shelf:
+            kept = self._kept.get(key)
+            if kept is None or kept.mark != mark:
+                return None
+            self._kept.move_to_end(key)
+            return kept.made
+
+    def _feed(self, wanted: PublicFeed, moment: Moment, base: str) -> FeedView | None:
+        """The feed as it stands at that moment; ``None`` where it names a source that is not there."""
+        if wanted.name == TRENDING:
+            return self._maker.trending(moment, wanted.links(base), base)
+        papers = self._searched(wanted, moment) if wanted.name == SEARCH else self._trending(wanted, moment)
+        if papers is None:
+            return None
+        return self._maker.listed(
+            papers,
+            scope=wanted.scope,
+            title=wanted.title,
+            description=wanted.description,
+            links=wanted.links(base),
+            home_url=base,
+        )
+
+    def _trending(self, wanted: PublicFeed, moment: Moment) -> list[PaperView] | None:
+        span, source = Span(PERIODS[wanted.name]), wanted.source or None
+        query = TrendQuery(span=span, source=source, category=wanted.category or None)
+        page = self._browser.trending(query, moment.now, per_page=LISTED_PAPERS)
+        return [story.view for story in page.stories] if page.query.source == source else None
+
+    def _searched(self, wanted: PublicFeed, moment: Moment) -> list[PaperView]:
+        """The newest papers that are found: in a feed of the best, new ones would hardly ever stand."""
+        query = SearchQuery(wanted.query)
+        found = self._browser.search(query, moment.now).found
+        if found.has_more:
+            recent = replace(query, since=moment.now.date() - SEARCHED)
+            found = self._browser.search(recent, moment.now).found
+        # What holds only some of the words is told in a note; it would drown what is followed.
+        ids = sorted(found.ids, reverse=True)[:LISTED_PAPERS] if not found.notes else []
+        with self._maker.database.read() as session:
+            views = paper_rows.get_views(session, ids, until=moment.now)
+        return [views[number] for number in ids if number in views]
+
+    def _keep(self, key: tuple[object, ...], mark: str, made: FeedBody) -> None:
+        with self._shelf:
+            self._drop(key)
+            self._kept[key] = _Kept(mark, made, len(made.body) + len(repr(key)))
+            self._bytes += self._kept[key].size
+            while self._bytes > self._max_bytes:
+                self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: tuple[object, ...]) -> None:
+        gone = self._kept.pop(key, None)
+        self._bytes -= gone.size if gone else 0
+
+
+def _body(feed: FeedView, kind: str, changed_at: datetime) -> FeedBody:
+    body = RENDERERS[kind](feed).encode()
+    # Weak: the same feed packed by gzip has other bytes.
+    tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
+    return FeedBody(body, tag, max(changed_at, feed.updated_at))

@@ -1,0 +1,138 @@
+"""Papers that somebody likes, as they name them: typed or pasted, or as a library of another program."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session
+
+from digest.errors import UsageError
+from digest.libraries import LibraryPaper, read_library
+from digest.pipeline.wishes import ExamplePaper, InterestWish, resolve_paper
+from digest.storage import papers as paper_rows
+from digest.storage.database import Database
+from digest.storage.profiles import LIKED
+from digest.storage.works import find_works, load_works
+from digest.text import clean_text, normalise, parse_arxiv_id, parse_doi, truncate
+from digest.types import Entry
+
+__all__ = ["LIKED", "MAX_LINES", "MAX_PAPERS", "Liked", "read_lines", "read_upload", "together", "with_liked"]
+
+MAX_LINES = 100
+MAX_PAPERS = 2000
+# Beyond that an abstract says nothing more of a taste; a library of long ones stays small enough to carry.
+MAX_ABSTRACT = 4000
+_MARK = re.compile(r"(?:[-*•–—·]|[0-9]{1,3}[.)])\s+")
+_NUMBER = re.compile(r"#?[0-9]{1,9}")
+_LIBRARY = re.compile(r"^[ \t]*@[A-Za-z]{2,40}[ \t]*\{|^TY {1,2}- ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Liked:
+    """The papers that were meant, each once, and what could not be read, each in a sentence."""
+
+    papers: tuple[ExamplePaper, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> int:
+        """How many of them are stored here; the others count by their words."""
+        return sum(one["paper_id"] is not None for one in self.papers)
+
+
+def read_lines(database: Database, text: str) -> Liked:
+    """Papers one a line: an id, a link, or a whole title. BibTeX and RIS may be pasted too.
+
+    An id that is not stored yet counts as soon as its paper is read, a title by its words. A title that
+    several papers have, and a link that leads to no paper we know, are problems.
+    """
+    if _LIBRARY.search(text):
+        return read_upload(database, "", text.encode("utf-8", "replace"))
+    lines = [(n, line) for n, raw in enumerate(text.splitlines(), start=1) if (line := _clean(raw))]
+    papers, problems = [], []
+    with database.read() as session:
+        for n, line in lines[:MAX_LINES]:
+            try:
+                papers.append(_meant(session, line))
+            except UsageError as error:
+                problems.append(f"line {n}: {error}")
+    if len(lines) > MAX_LINES:
+        problems.append(f"only the first {MAX_LINES} lines were read; upload a file for more")
+    return Liked(together(papers), tuple(problems))
+
+
+def read_upload(database: Database, name: str, data: bytes, *, most: int = MAX_PAPERS) -> Liked:
+    """The papers of a library file (BibTeX, RIS, CSL-JSON, a plain list); what is stored is recognised.
+
+    Of more than ``most`` papers the first are taken, and that is told.
+    """
+    library = read_library(name, data)
+    entries = library.papers[:most]
+    with database.read() as session:
+        numbers = find_works(session, [_entry(one) for one in entries])
+        titles = paper_rows.find_titles(
+            session, [one.title for one, number in zip(entries, numbers, strict=True) if number is None]
+        )
+        known = [number or titles.get(one.title) for one, number in zip(entries, numbers, strict=True)]
+        stored = load_works(session, filter(None, known))
+    papers = together(
+        _example(one, number, stored.get(number or 0)) for one, number in zip(entries, known, strict=True)
+    )
+    problems = library.problems
+    if len(library.papers) > most:
+        problems = (*problems, f"only the first {most:,} papers of {len(library.papers):,} are taken")
+    return Liked(papers, problems)
+
+
+def together(*lists: Iterable[ExamplePaper]) -> tuple[ExamplePaper, ...]:
+    """All papers of these lists in their order, each once."""
+    found: dict[object, ExamplePaper] = {}
+    for papers in lists:
+        for one in papers:
+            found.setdefault(one["paper_id"] or normalise(one["title"]) or one["title"], one)
+    return tuple(found.values())
+
+
+def with_liked(interests: Sequence[InterestWish], papers: Sequence[ExamplePaper]) -> tuple[InterestWish, ...]:
+    """The interests, and these papers as one of their own, with what it has already."""
+    if not papers:
+        return tuple(interests)
+    there = [one for one in interests if one.name == LIKED]
+    kept = there[0] if there else InterestWish(name=LIKED)
+    liked = replace(kept, examples=together(kept.examples, papers))
+    others = [one for one in interests if one.name != LIKED]
+    return (*others, liked)
+
+
+def _clean(raw: str) -> str:
+    return _MARK.sub("", clean_text(raw, limit=paper_rows.MAX_TITLE), count=1)
+
+
+def _meant(session: Session, line: str) -> ExamplePaper:
+    found = resolve_paper(session, line)
+    if found["paper_id"] is None and _NUMBER.fullmatch(line):
+        raise UsageError(f"there is no paper {line} here")
+    is_id = parse_arxiv_id(line) or parse_doi(line)
+    if found["paper_id"] is None and "://" in line and not is_id:
+        raise UsageError(f"no paper is known by {truncate(line, 80)}; give its title, arXiv id or DOI")
+    return found
+
+
+def _entry(paper: LibraryPaper) -> Entry:
+    """A library's paper as what stored papers are held against."""
+    return Entry(
+        title=paper.title,
+        position=1,
+        abstract=paper.abstract,
+        arxiv_id=paper.arxiv_id,
+        doi=paper.doi,
+        other_ids=paper.other_ids,
+    )
+
+
+def _example(paper: LibraryPaper, number: int | None, stored: Entry | None) -> ExamplePaper:
+    """The stored paper of a library's entry, else its own words."""
+    if stored is not None:
+        return ExamplePaper(paper_id=number, title=stored.title, abstract=stored.abstract[:MAX_ABSTRACT])
+    title = paper.title or paper.arxiv_id or paper.doi or "".join(value for _, value in paper.other_ids[:1])
+    return ExamplePaper(paper_id=None, title=title, abstract=paper.abstract[:MAX_ABSTRACT])

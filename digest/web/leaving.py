@@ -1,0 +1,88 @@
+"""Leaving by a link: the mail provider's one click (RFC 8058), and a page with one button.
+
+The address is the proof: it holds a signed token, needs no cookie and sets none. An address that does not
+count is answered 404 to a POST too, although some providers would rather read 200: a reader who was told that
+they had left, and had not, would go on getting mail. It tells nobody who exists, since no one but us can make
+an address for which it would make a difference; who was deleted has left, so that is what they are told.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from digest.pipeline import leaving
+from digest.pipeline.leaving import Choice, Standing
+from digest.tokens import read_token
+from digest.types import SubscriberStatus
+from digest.web.forms import read_form, text_of
+from digest.web.pages import show
+from digest.web.session import claimed_subscriber
+from digest.web.site import Site, SiteDep
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+
+NO_SUCH_LINK = (
+    "That link is not complete, or out of date. Use the one in your latest digest, or answer that mail "
+    "with the one word: unsubscribe."
+)
+GONE = Standing(SubscriberStatus.UNSUBSCRIBED, "")
+
+
+async def read_action(request: Request) -> str:
+    """What a page of ours asks for; empty for a mail provider, whatever it sent and however broken."""
+    try:
+        return text_of(await read_form(request), "action")
+    except HTTPException as error:
+        if error.status_code == 413:
+            raise
+        return ""
+
+
+Action = Annotated[str, Depends(read_action)]
+
+
+@router.get("/u/{token}")
+def ask_to_leave(request: Request, site: SiteDep, token: str) -> Response:
+    """A page with one button; nothing changes."""
+    number = _whose(site, token)
+    if number is None:
+        return _show_left(request, token, GONE)
+    standing = leaving.look(site.app.database, number)
+    if standing.has_left:
+        return _show_left(request, token, standing)
+    return show(request, "web/leave.html", token=token, standing=standing)
+
+
+@router.post("/u/{token}")
+def leave(request: Request, site: SiteDep, token: str, action: Action) -> Response:
+    """Leave, as often as it is said; or one of what the page offers then."""
+    number = _whose(site, token)
+    if number is None:
+        return _show_left(request, token, GONE)
+    if action in list(Choice):
+        standing = leaving.choose(site.app.database, number, Choice(action), site.moment())
+    else:
+        standing = leaving.leave_by_link(site.app.database, number, site.now())
+    return _show_left(request, token, standing)
+
+
+def _show_left(request: Request, token: str, standing: Standing) -> Response:
+    return show(request, "web/left.html", token=token, standing=standing, is_gone=standing is GONE)
+
+
+def _whose(site: Site, token: str) -> int | None:
+    """The number of the reader who holds the link; ``None`` for one who was deleted.
+
+    Raises ``HTTPException`` (404) for any other link.
+    """
+    reader = claimed_subscriber(site, "unsubscribe", token)
+    if reader is not None:
+        return reader.id
+    claim = read_token(site.secret, "unsubscribe", token)
+    if claim is None or not claim[0].isdecimal() or not leaving.is_gone(site.app.database, int(claim[0])):
+        raise HTTPException(404, NO_SUCH_LINK)
+    return None
