@@ -169,6 +169,22 @@ def test_what_is_exported_is_exported_again_after_an_import(site: WebSite, elsew
             assert _without_places(second[name]) == _without_places(first[name])
 
 
+def test_examples_are_the_stored_papers_under_their_numbers_here(site: WebSite, elsewhere: WebSite) -> None:
+    liked = read_upload(site.app.database, "", f"{papers(site)[0].title}\nOne that nobody knows\n".encode())
+    with site.app.database.write() as session:
+        apply_library(session, site.subscriber(), "", liked, site.app.now())
+    imported(elsewhere, exported(site))
+
+    def examples(where: WebSite, email: str) -> list[int | None]:
+        with where.app.database.read() as session:
+            wishes = load_wishes(session, where.subscriber(email).id)
+        return [example["paper_id"] for one in wishes.interests for example in one.examples]
+
+    here = examples(site, READER)
+    assert any(here)
+    assert examples(elsewhere, NEW) == [number and number + SHIFT for number in here]
+
+
 def _without_places(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_places(one) for name, one in value.items() if name != "paper"}

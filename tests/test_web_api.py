@@ -531,7 +531,7 @@ def test_the_page_explains_it(site: WebSite) -> None:
     assert page.status_code == 200
     assert page.text.count("curl") >= 3
     assert 'href="/api/openapi.json"' in page.text
-    assert f"{BASE_URL}/api/me" in page.text
+    assert f"API={BASE_URL}/api" in page.text
     assert site.token("api") not in page.text
 
 

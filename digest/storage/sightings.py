@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -112,24 +111,15 @@ def list_sightings(s: Session, paper_ids: Iterable[int], *, until: datetime) -> 
 
 
 def _sightings(s: Session, paper_ids: Sequence[int], when: Any) -> list[Sighting]:
-    observations, sources = table("observations"), table("sources")
+    seen, sources = table("observations").c, table("sources")
+    # In the order of a sighting's fields.
+    columns = (seen.paper_id, sources.c.name, seen.observed_at, seen.votes, seen.position)
     query = (
-        select(observations, sources.c.name)
-        .join(sources, sources.c.id == observations.c.source_id)
-        .where(observations.c.paper_id.in_(paper_ids), when)
+        select(*columns, seen.comments, seen.stars)
+        .join(sources, sources.c.id == seen.source_id)
+        .where(seen.paper_id.in_(paper_ids), when)
     )
-    return [
-        Sighting(
-            paper_id=row.paper_id,
-            source=row.name,
-            observed_at=row.observed_at,
-            votes=row.votes,
-            position=row.position,
-            comments=row.comments,
-            stars=row.stars,
-        )
-        for row in _stream(s, query)
-    ]
+    return [Sighting(*tuple(row)) for row in _stream(s, query)]
 
 
 def latest_votes(s: Session, paper_ids: Iterable[int], until: datetime | None = None) -> dict[int, int]:
@@ -174,10 +164,9 @@ def get_views(s: Session, paper_ids: Iterable[int], *, until: datetime) -> dict[
         days = _days(s, batch, until.date())
         discussed = _listed_by_kind(s, batch, HUGGINGFACE)
         for row in s.connection().execute(select(papers).where(papers.c.id.in_(batch))):
-            view = _view(row, sightings.get(row.id, []), days.get(row.id))
-            if row.arxiv_id and row.id in discussed:
-                view = replace(view, discussion_url=f"https://huggingface.co/papers/{row.arxiv_id}")
-            views[row.id] = view
+            views[row.id] = _view(
+                row, sightings.get(row.id, []), days.get(row.id), is_discussed=row.id in discussed
+            )
     return views
 
 
@@ -188,7 +177,9 @@ def address_of(paper: Any) -> str:
     return paper_url(paper.arxiv_id, paper.doi, paper.title)
 
 
-def _view(row: Row[Any], sightings: Sequence[Sighting], listed_on: date | None) -> PaperView:
+def _view(
+    row: Row[Any], sightings: Sequence[Sighting], listed_on: date | None, *, is_discussed: bool
+) -> PaperView:
     votes = _by_source(sightings, "votes")
     most = max(votes.values(), key=lambda points: points[-1][1], default=[])
     return PaperView(
@@ -206,6 +197,9 @@ def _view(row: Row[Any], sightings: Sequence[Sighting], listed_on: date | None) 
         pdf_url=pdf_url(row.arxiv_id),
         code_url=row.code_url,
         project_url=row.project_url,
+        discussion_url=f"https://huggingface.co/papers/{row.arxiv_id}"
+        if row.arxiv_id and is_discussed
+        else None,
         votes=_highest(votes),
         comments=_highest(_by_source(sightings, "comments")),
         stars=_highest(_by_source(sightings, "stars")),

@@ -74,7 +74,15 @@ def get_import(request: Request, owner: Owner) -> Response:  # noqa: ARG001 - it
 
 
 def _show(request: Request, owner: Subscriber, *, status: int = 200, **values: Any) -> Response:
-    given = {"problem": "", "plan": None, "kind": "", "pieces": (), "file_name": "", "interest": "", "done": False}
+    given = {
+        "problem": "",
+        "plan": None,
+        "kind": "",
+        "pieces": (),
+        "file_name": "",
+        "interest": "",
+        "done": False,
+    }
     return show(
         request,
         "web/transfer.html",

@@ -33,7 +33,7 @@ HARMLESS = "harmless words"
 # What a script of a payload would leave behind, were it to run.
 SNARE = """
 window.__ran = [];
-for (const name of ["alert", "confirm", "prompt", "print", "eval"])
+for (const name of ["alert", "confirm", "prompt", "print"])
   window[name] = (...given) => { window.__ran.push(name + ": " + given); };
 """
 

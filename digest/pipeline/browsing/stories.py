@@ -7,7 +7,7 @@ from datetime import UTC, date
 from enum import StrEnum
 from itertools import pairwise
 
-from digest.cards import Card, make_card
+from digest.cards import EXCERPT, Card, make_card
 from digest.pipeline.browsing.curves import Curve, draw_curve
 from digest.pipeline.browsing.periods import Period
 from digest.templating import short_date
@@ -32,7 +32,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One paper of a list, as it is shown by ``card``. ``words`` says in words what ``curve`` draws."""
+    """One paper of a list: ``card`` without the abstract's beginning; ``words`` say what ``curve`` draws."""
 
     view: PaperView
     card: Card
@@ -43,7 +43,8 @@ class Story:
 
 def make_story(view: PaperView, *, first_day: date | None = None, marks: Sequence[Mark] = ()) -> Story:
     """The story of a paper; ``first_day`` is when it was listed first, where that is known."""
-    card = make_card(view)
+    # The whole abstract is shown beside the card, so the card needs no beginning of it.
+    card = make_card(view, excerpt_limit=0 if view.abstract else EXCERPT)
     if first_day is None and view.first_seen_at is not None:
         first_day = view.first_seen_at.astimezone(UTC).date()
     seen = f"first seen {short_date(first_day, beside=view.listed_on or first_day)}" if first_day else ""
