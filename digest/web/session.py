@@ -1,7 +1,7 @@
 """Sessions: who opened a link of theirs lately. The link's token becomes a cookie, and leaves the address.
 
-A session knows what its link was for: one from a feedback link can rate and save, and no more. Raising a
-subscriber's token version ends them all.
+A session knows what its link was for: one from a feedback link can rate, save and read the digests that were
+mailed, and no more. Raising a subscriber's token version ends them all.
 """
 
 from dataclasses import dataclass

@@ -52,7 +52,10 @@ def get_icon() -> Response:
 @router.get("/robots.txt")
 def get_robots() -> Response:
     """What crawlers may read: the public pages, and nothing that is a reader's or costs a search."""
-    hidden = ("/admin", "/api/", "/confirm", "/f/", "/i/", "/p/", "/preferences", "/search", "/u/")
+    hidden = (
+        *("/admin", "/api/", "/confirm", "/delete", "/export", "/f/", "/i/", "/issues", "/p/", "/preferences"),
+        *("/rate", "/saved", "/search", "/subscribe", "/transfer", "/u/"),
+    )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in hidden)]
     kept = {"Cache-Control": "public, max-age=3600"}
     return Response("\n".join(lines) + "\n", media_type="text/plain; charset=utf-8", headers=kept)
