@@ -49,14 +49,13 @@ class WebSite:
 
     def browser(self, *, client: tuple[str, int] = ("192.0.2.7", 40000)) -> TestClient:
         """Another browser, without cookies; it follows no redirects by itself."""
-        made = TestClient(
+        return TestClient(
             self.web,
             base_url=self.app.settings.base_url or "http://127.0.0.1:8000",
             headers={"Sec-Fetch-Site": "same-origin"},
             follow_redirects=False,
             client=client,
         )
-        return made
 
     def subscriber(self, email: str = READER) -> Subscriber:
         with self.app.database.read() as session:

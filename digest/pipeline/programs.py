@@ -138,7 +138,7 @@ def find_paper(database: Database, paper_id: int, now: datetime) -> WholePaper:
     """One paper; one that was joined to another leads to that. Raises ``NotThereError``."""
     with database.read() as session:
         number = paper_rows.joined_id(session, paper_id)
-        told = tell_papers(session, [number], now)
+        told = tell_papers(session, browsing_rows.keep_those(session, [number]), now)
         if not told:
             raise NotThereError("There is no such paper.")
         names = {one.source_id: one.name for one in browsing_rows.list_named_sources(session)}

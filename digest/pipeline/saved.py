@@ -15,7 +15,7 @@ from digest.pipeline.rating import say
 from digest.storage import papers as paper_rows
 from digest.storage import saved as saved_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.storage.browsing import list_said
+from digest.storage.browsing import keep_those, list_said
 from digest.storage.database import Database
 from digest.storage.saved import SavedRow, SavedText
 from digest.storage.works import load_works
@@ -187,7 +187,7 @@ def write_paper(database: Database, paper_id: int, ending: str) -> str | None:
     """One paper, or the one it was joined to, in one of ``FORMATS``; ``None`` where there is none."""
     with database.read() as session:
         number = _number(session, paper_id)
-        work = load_works(session, [number]).get(number)
+        work = load_works(session, keep_those(session, [number])).get(number)
     return FORMATS[ending]([library_paper(work)]) if work is not None else None
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, selec
 from sqlmodel import Session
 
 from digest.storage.bulk import in_batches, table
+from digest.storage.identity import IMPORTED
 from digest.types import FeedbackKind
 
 __all__ = [
@@ -262,12 +263,12 @@ EVERYTHING = Filters()
 
 
 def conditions_of(filters: Filters) -> list[ColumnElement[bool]]:
-    """The conditions on ``papers``; none where nothing is filtered."""
+    """The conditions on ``papers``. What a reader brought along and no source listed is not public."""
     papers, entries = table("papers"), table("entries")
-    found: list[ColumnElement[bool]] = []
+    listed = exists().where(entries.c.paper_id == papers.c.id)
+    found: list[ColumnElement[bool]] = [or_(papers.c.text_by.is_distinct_from(IMPORTED), listed)]
     if filters.source_id is not None:
-        listed = (entries.c.source_id == filters.source_id, entries.c.paper_id == papers.c.id)
-        found.append(exists().where(*listed))
+        found.append(listed.where(entries.c.source_id == filters.source_id))
     if filters.category is not None:
         # The list is stored as JSON, so the category stands there in quotes, written as JSON writes it.
         written = cast(papers.c.categories, Text)
@@ -296,7 +297,7 @@ def list_newest(s: Session, filters: Filters, *, limit: int) -> list[int]:
     return list(s.connection().execute(query).scalars())
 
 
-def keep_those(s: Session, paper_ids: Sequence[int], filters: Filters) -> list[int]:
+def keep_those(s: Session, paper_ids: Sequence[int], filters: Filters = EVERYTHING) -> list[int]:
     """Those of the papers that the filters let through, in the order given."""
     papers, conditions = table("papers"), conditions_of(filters)
     good: set[int] = set()

@@ -100,7 +100,7 @@ def find_hits(
     source, match, rank = _match(s, wanted)
     papers, conditions = table("papers"), conditions_of(filters)
     query = select_columns(source.label("id"), rank.label("rank")).where(match)
-    if conditions and source.table is not papers:
+    if source.table is not papers:
         query = query.join(papers, papers.c.id == source)
     seen = query.where(*conditions).order_by(source.desc()).limit(newest).subquery()
     best = select_columns(seen.c.id, seen.c.rank, func.count().over().label("looked_at"))

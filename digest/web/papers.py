@@ -37,9 +37,12 @@ def _values(request: Request, site: Site, number: int) -> dict[str, Any]:
     if found is None:
         raise HTTPException(404, "No paper here has that id.")
     shown = [number, *(story.view.paper_id for story in found.similar)]
+    said = said_of(request, site, shown)
+    if not found.is_public and number not in said:
+        raise HTTPException(404, "No paper here has that id.")
     return {
         "found": found,
         "actions": ACTIONS if read_session(request) else (),
-        "said": said_of(request, site, shown),
+        "said": said,
         "back": f"/papers/{number}",
     }

@@ -53,8 +53,8 @@ def get_icon() -> Response:
 def get_robots() -> Response:
     """What crawlers may read: the public pages, and nothing that is a reader's or costs a search."""
     hidden = (
-        *("/admin", "/api/", "/confirm", "/delete", "/export", "/f/", "/i/", "/issues", "/p/", "/preferences"),
-        *("/rate", "/saved", "/search", "/subscribe", "/transfer", "/u/"),
+        *("/admin", "/api/", "/confirm", "/delete", "/export", "/f/", "/i/", "/issues", "/p/"),
+        *("/preferences", "/rate", "/saved", "/search", "/subscribe", "/transfer", "/u/"),
     )
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in hidden)]
     kept = {"Cache-Control": "public, max-age=3600"}

@@ -97,7 +97,9 @@ class Browser:
             stamp = stamps.papers_stamp(session)
             calendar = self._calendar(session, stamp)
             if query.like is not None:
-                query = replace(query, like=resolve(session, str(query.like)))
+                like = resolve(session, str(query.like))
+                is_public = like is not None and bool(rows.keep_those(session, [like]))
+                query = replace(query, like=like if is_public else None)
             found = Found()
             if not query.is_empty:
                 found = self._found.get(

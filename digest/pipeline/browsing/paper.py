@@ -13,6 +13,7 @@ from digest.pipeline.browsing.curves import Chart, draw_chart
 from digest.pipeline.browsing.stories import Story, make_story
 from digest.storage import browsing as rows
 from digest.storage import papers as paper_rows
+from digest.storage.identity import IMPORTED
 from digest.storage.search import find_by_id
 from digest.text import clean_text
 from digest.types import Sighting
@@ -51,7 +52,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class PaperPage:
-    """One paper, whole. ``days`` are all it was listed on, in order; ``looks`` are what ``chart`` draws."""
+    """One paper, whole. ``days`` are all it was listed on, in order; ``looks`` are what ``chart`` draws.
+
+    One that is not ``is_public`` was brought along by a reader and listed by no source.
+    """
 
     paper: Paper
     story: Story
@@ -62,6 +66,11 @@ class PaperPage:
     chart: Chart | None
     looks: tuple[Look, ...]
     similar: tuple[Story, ...]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may see it."""
+        return self.paper.text_by != IMPORTED or bool(self.days)
 
 
 def resolve(session: Session, ref: str) -> int | None:

@@ -107,7 +107,7 @@ def find(session: Session, query: SearchQuery, calendar: Calendar, likeness: Lik
         ids = rows.keep_those(session, likeness.similar(session, query.like, stamp), filters)
         return Found(tuple(ids), notes=tuple(notes))
     exact = None if text.isdigit() else search_rows.find_by_id(session, text)
-    if exact is not None and exact.id is not None:
+    if exact is not None and exact.id is not None and rows.keep_those(session, [exact.id]):
         return Found((exact.id,), is_exact=True, notes=tuple(notes))
     words, authors = _parts(text)
     if not words and not authors:
