@@ -171,7 +171,7 @@ def measure(port: int, paths: Sequence[str], connections: int, seconds: float, o
         options = [f"-c{connections}", "-t1", f"-d{max(int(seconds), 1)}s", "--latency", f"-s{script}"]
         command = [wrk, *options, f"http://127.0.0.1:{port}/"]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = {name: re.search(rf"{name}%\s+(\S+)", told) for name in ("50", "99")}
+    found = {name: re.search(rf"^\s+{name}%\s+(\S+)", told, re.MULTILINE) for name in ("50", "99")}
     rate, bad = re.search(r"Requests/sec:\s+(\S+)", told), re.search(r"Non-2xx.*?(\d+)", told)
     p50, p99 = (match[1] if match else "?" for match in found.values())
     return f"p50 {p50:>9}  p99 {p99:>9}  {float(rate[1]) if rate else 0:7.0f}/s  {bad[1] if bad else 0} bad"

@@ -260,7 +260,11 @@ def test_what_is_withdrawn_does_not_trend(database: Database) -> None:
         from digest.models import Paper
 
         s.get_one(Paper, gone).withdrawn_at = NOW
-    assert gone not in ids(Browser(database).trending(TrendQuery(), NOW))
+    browser = Browser(database)
+    page = browser.trending(TrendQuery(), NOW)
+    assert gone not in ids(page)
+    (day,) = (one for one in browser.archive(None, NOW).days if one.day == page.period.first)
+    assert (day.papers, day.top_id) == (page.total, ids(page)[0])
 
 
 def test_completeness_says_what_was_read_and_what_is_missing(database: Database) -> None:

@@ -139,7 +139,24 @@ def test_narrowed_feeds_and_searches_have_ids_of_their_own(site: WebSite) -> Non
     assert all(re.fullmatch(r"[a-z-]+/[0-9a-f]{16}", feed.scope) for feed in feeds)
 
 
-@pytest.mark.parametrize("query", ["", "?q=", "?q=%00%20", "?category=x"])
+def test_a_search_with_filters_has_a_feed_of_what_they_let_through(site: WebSite) -> None:
+    def items(query: str) -> list[str]:
+        return [item["url"] for item in site.client.get(f"/feeds/search.json?{query}").json()["items"]]
+
+    everything = items("q=retrieval")
+    assert everything
+    assert items("q=retrieval&source=huggingface") == everything
+    assert items("source=huggingface&since=2026-01-01")
+    for nothing in (
+        "q=retrieval&category=none",
+        "q=retrieval&until=2000-01-01",
+        "q=retrieval&since=2100-01-01",
+    ):
+        assert items(nothing) == []
+    assert site.client.get("/feeds/search.rss?q=retrieval&source=nobody").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["", "?q=", "?q=%00%20", "?like=1"])
 def test_a_search_without_words_is_told_so(site: WebSite, query: str) -> None:
     assert site.client.get(f"/feeds/search.rss{query}").status_code == 400
 

@@ -45,6 +45,13 @@ def reader(site: WebSite) -> TestClient:
     return client
 
 
+def test_a_newer_link_makes_the_session_last_longer(site: WebSite, reader: TestClient) -> None:
+    site.pass_time(days=29)
+    assert "set-cookie" in reader.get(f"/p/{site.token('preferences')}").headers
+    site.pass_time(days=2)
+    assert reader.get("/preferences").status_code == 200
+
+
 def _number(site: WebSite, email: str = READER) -> int:
     number = site.subscriber(email).id
     assert number is not None

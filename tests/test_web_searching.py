@@ -43,6 +43,8 @@ def test_filters_stay_in_the_form_and_in_the_pages(site: WebSite) -> None:
     page = open_page(site.client, path)
     assert page.css_first("details.filters").attributes.keys() >= {"open"}
     assert page.css_first("input[name=since]").attributes["value"] == "2026-01-01"
+    feeds = [node.attributes["href"] for node in page.css("link[rel=alternate]")]
+    assert "/feeds/search.rss?source=huggingface&since=2026-01-01" in feeds
     more = page.css_first("nav.pages a[rel=next]")
     assert more is not None
     assert more.attributes["href"] == "/search?source=huggingface&since=2026-01-01&page=2"

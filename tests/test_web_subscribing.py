@@ -159,6 +159,21 @@ def test_robots_get_the_answer_and_nothing_is_done(
     assert site.rows() == before
 
 
+@pytest.mark.parametrize("action", ["subscribe", "feed"])
+def test_who_never_opened_the_page_is_asked_to_press_once_more(site: WebSite, action: str) -> None:
+    """So is who left it open for days; what they typed is kept, and the second time counts."""
+    before = site.rows()
+    page = site.client.post("/subscribe", data=FEW | {"action": action})
+    assert page.status_code == 400
+    assert "Press the button once more." in page.text
+    assert site.rows() == before
+    fields = fields_of(page.text)
+    assert fields["email"] == [FEW["email"]]
+    site.pass_time(seconds=5)
+    assert site.client.post("/subscribe", data=fields | {"action": action}).status_code == 200
+    assert site.rows() != before
+
+
 def test_who_presses_quickly_after_a_preview_is_no_robot(site: WebSite) -> None:
     page = _send(site, "preview", **FEW)
     site.client.post("/subscribe", data=fields_of(page.text) | {"action": "subscribe"})

@@ -83,8 +83,9 @@ def _listen(settings: "Settings", host: str | None, port: int | None) -> socket.
     host = settings.web_host if host is None else host
     port = settings.web_port if port is None else port
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # By its protocol's number too: asyncio turns off Nagle's delay (40 ms an answer) only where it sees TCP.
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(512)

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
@@ -151,12 +151,42 @@ class ReaderLeftError(Exception):
 
 
 class PublicFeed(NamedTuple):
-    """A feed for everybody: one of ``LISTS``, and what narrows it (empty: nothing does)."""
+    """A feed for everybody: one of ``LISTS``, and what narrows it (empty: nothing does).
+
+    Words, days and ``has`` (``code``) narrow a search only.
+    """
 
     name: str
     query: str = ""
     category: str = ""
     source: str = ""
+    since: str = ""
+    until: str = ""
+    has: str = ""
+
+    @staticmethod
+    def of_search(asked: SearchQuery) -> "PublicFeed":
+        """The feed of that search; papers like one are a list of their own, so ``like`` does not count."""
+        return PublicFeed(
+            SEARCH,
+            query=asked.text,
+            category=asked.category or "",
+            source=asked.source or "",
+            since=asked.since.isoformat() if asked.since else "",
+            until=asked.until.isoformat() if asked.until else "",
+            has="code" if asked.has_code else "",
+        )
+
+    def as_search(self) -> SearchQuery:
+        """The search that it is the feed of."""
+        return SearchQuery(
+            self.query,
+            source=self.source or None,
+            category=self.category or None,
+            since=date.fromisoformat(self.since) if self.since else None,
+            until=date.fromisoformat(self.until) if self.until else None,
+            has_code=bool(self.has),
+        )
 
     @property
     def scope(self) -> str:
@@ -172,7 +202,8 @@ class PublicFeed(NamedTuple):
             name: f"trending this {period}" if period != "day" else "trending today"
             for name, period in PERIODS.items()
         }
-        narrowed = " · ".join(value for name, value in self._words())
+        told = {"since": "from {}", "until": "until {}", "has": "with {}"}
+        narrowed = " · ".join(told.get(name, "{}").format(value) for name, value in self._words())
         return f"{named[self.name]} {narrowed}".rstrip()
 
     @property
@@ -193,8 +224,8 @@ class PublicFeed(NamedTuple):
         return feed_addresses(self.name, base, f"?{words}" if words else "")
 
     def _words(self) -> list[tuple[str, str]]:
-        named = {"query": self.query, "category": self.category, "source": self.source}
-        return [(name, value) for name, value in named.items() if value]
+        named = self._asdict()
+        return [(name, value) for name, value in named.items() if value and name != "name"]
 
 
 def feed_addresses(name: str, base: str, ending: str = "") -> FeedLinks:
@@ -305,12 +336,16 @@ class FeedShelf:
         page = self._browser.trending(query, moment.now, per_page=LISTED_PAPERS)
         return [story.view for story in page.stories] if page.query.source == source else None
 
-    def _searched(self, wanted: PublicFeed, moment: Moment) -> list[PaperView]:
+    def _searched(self, wanted: PublicFeed, moment: Moment) -> list[PaperView] | None:
         """The newest papers that are found: in a feed of the best, new ones would hardly ever stand."""
-        query = SearchQuery(wanted.query)
-        found = self._browser.search(query, moment.now).found
-        if found.has_more:
-            recent = replace(query, since=moment.now.date() - SEARCHED)
+        query = wanted.as_search()
+        page = self._browser.search(query, moment.now)
+        if query.source is not None and query.source not in dict(page.sources):
+            return None
+        found = page.found
+        if found.has_more and query.text:  # without words the newest come first as it is
+            begin = moment.now.date() - SEARCHED
+            recent = replace(query, since=max(query.since or begin, begin))
             found = self._browser.search(recent, moment.now).found
         # What holds only some of the words is told in a note; it would drown what is followed.
         ids = sorted(found.ids, reverse=True)[:LISTED_PAPERS] if not found.notes else []

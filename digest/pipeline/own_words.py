@@ -90,8 +90,8 @@ def read_own_words(text: str) -> tuple[InterestWish, ...]:
             continue
         draft.name = draft.name or _free(draft.made_name(), drafts)
         drafts[draft.name.casefold()] = draft
-    if len(drafts) > MAX_INTERESTS:
-        raise UsageError(f"these are more than {MAX_INTERESTS} interests; join some of them")
+        if len(drafts) > MAX_INTERESTS:  # at once: finding names for thousands takes minutes
+            raise UsageError(f"these are more than {MAX_INTERESTS} interests; join some of them")
     if everywhere and not drafts:
         raise UsageError("this says only what you do not want; say also what you do want")
     return tuple(_interest(draft, everywhere) for draft in drafts.values())
@@ -156,7 +156,8 @@ def _file(draft: _Draft, phrase: str) -> None:
         where, word = draft.categories, phrase
     else:
         where, word = draft.keywords, phrase
-    if word and word.casefold() not in map(str.casefold, where):
+    # One too many is kept, so that it is told; more would only take time.
+    if word and len(where) <= MAX_WORDS and word.casefold() not in map(str.casefold, where):
         where.append(word)
 
 

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -33,7 +33,7 @@ from digest.types import IssueView, PaperView, SubscriberStatus
 
 __all__ = ["Comparison", "Previewer"]
 
-KEPT = 4
+KEPT = 6
 # Whose preview it is where nobody is stored.
 NOBODY = 0
 
@@ -119,7 +119,8 @@ class Previewer:
     def _prepared(self, day: date, now: datetime, days: int) -> Prepared:
         with self._composer.database.read() as session:
             stamp = stamps.papers_stamp(session)
-        key = _Key(day, days, stamp, now.replace(minute=0, second=0, microsecond=0))
+        # In UTC: where zones are half an hour apart, their hours begin at other times.
+        key = _Key(day, days, stamp, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
         with self._turn:  # one at a time: many visitors at once shall not make it many times
             found = self._kept.get(key)
             if found is None:

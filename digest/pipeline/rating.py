@@ -19,7 +19,18 @@ from digest.storage.database import Database
 from digest.text import clean_lines
 from digest.types import FeedbackKind, IssueView, PaperView
 
-__all__ = ["Change", "Foresight", "Kind", "Opinion", "Rated", "get_opinion", "rate", "rate_and_look", "say"]
+__all__ = [
+    "MAX_NOTE",
+    "Change",
+    "Foresight",
+    "Kind",
+    "Opinion",
+    "Rated",
+    "get_opinion",
+    "rate",
+    "rate_and_look",
+    "say",
+]
 
 MAX_ID = 2**31
 MAX_NOTE = 4000
@@ -121,6 +132,7 @@ def rate(
                 say(session, number, paper_id, kind.value, now, note=note)
         after = _opinion(session, number, paper_id, now)
         assert after is not None  # noqa: S101 - it was there before
+    with database.read() as session:  # reads a whole profile, which nobody has to wait for
         return before, after, _interest(session, reader, paper_id)
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.libraries import LibraryPaper, write_bibtex, write_csl_json, write_csv, write_ris
-from digest.pipeline.rating import say
+from digest.pipeline.rating import MAX_NOTE, say
 from digest.storage import papers as paper_rows
 from digest.storage import saved as saved_rows
 from digest.storage import subscribers as subscriber_rows
@@ -37,7 +37,6 @@ __all__ = [
     "write_saved",
 ]
 
-MAX_NOTE = 4000
 MAX_ID = 2**31
 PER_PAGE = 50
 Writer = Callable[[Iterable[LibraryPaper]], str]

@@ -165,6 +165,8 @@ def plan_import(session: Session, subscriber: Subscriber, document: object, now:
 def apply_import(session: Session, subscriber: Subscriber, document: object, now: datetime) -> ImportPlan:
     """Make a document the reader's own, and say what changed. Runs inside the caller's write transaction.
 
+    A large one is given as ``read_profile`` made it: reading it takes long enough to keep writers waiting.
+
     The address stays, and so does what was said here: the same is not said twice, and of more and less the
     later counts. Raises ``UsageError`` for what is no profile or more than one reader can have.
     """
@@ -182,7 +184,7 @@ def apply_import(session: Session, subscriber: Subscriber, document: object, now
 
 
 def _prepare(session: Session, subscriber: Subscriber, given: object) -> _Import:
-    document = read_profile(given)
+    document = given if isinstance(given, ProfileDocument) else read_profile(given)
     needed = {one.place for one in document.said} | set(document.received)
     numbers, unknown = _numbers(session, document.papers, needed)
     stored = {(one.paper_id, one.kind): one for one in list_feedback(session, _number(subscriber))}

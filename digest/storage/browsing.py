@@ -148,10 +148,12 @@ def list_listed_days(s: Session) -> list[ListedDay]:
 
 
 def count_listed(s: Session) -> dict[date, int]:
-    """How many papers each day has in all; one that two sources list counts once. In order."""
-    entries = table("entries")
+    """How many papers each day has in all, without those withdrawn since, each once. In order."""
+    entries, papers = table("entries"), table("papers")
+    withdrawn = select(papers.c.id).where(papers.c.withdrawn_at.is_not(None))
     query = (
         select(entries.c.listed_on, func.count(entries.c.paper_id.distinct()))
+        .where(entries.c.paper_id.not_in(withdrawn))
         .group_by(entries.c.listed_on)
         .order_by(entries.c.listed_on)
     )
@@ -174,8 +176,9 @@ def list_read_days(s: Session, first: date, last: date, until: datetime) -> list
 
 
 def list_top_papers(s: Session, first: date, last: date) -> list[DayTop]:
-    """The top paper of each day of the span (both ends in) that has one, in order."""
+    """The top paper of each day of the span (both ends in) that has one, in order; none withdrawn since."""
     entries, papers = table("entries"), table("papers")
+    withdrawn = select(papers.c.id).where(papers.c.withdrawn_at.is_not(None))
     place = func.row_number().over(
         partition_by=entries.c.listed_on,
         order_by=(func.coalesce(entries.c.votes, -1).desc(), entries.c.position, entries.c.paper_id),
@@ -183,6 +186,7 @@ def list_top_papers(s: Session, first: date, last: date) -> list[DayTop]:
     ranked = (
         select(entries.c.listed_on, entries.c.paper_id, entries.c.votes, place.label("place"))
         .where(entries.c.listed_on >= first, entries.c.listed_on <= last)
+        .where(entries.c.paper_id.not_in(withdrawn))
         .subquery()
     )
     query = (

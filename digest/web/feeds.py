@@ -31,6 +31,7 @@ from digest.pipeline.feeding import (
     source_names,
 )
 from digest.text import clean_text
+from digest.web.asked import asked_search
 from digest.web.kept import GZIP_LEVEL, kept
 from digest.web.pages import go_to, show, show_public
 from digest.web.session import LinkNeededError, Owner, get_owner
@@ -140,8 +141,10 @@ def get_feed(
     base = _base(site, request)
     if name in LISTS:
         wanted = _public(name, q, category, source)
-        if name == SEARCH and not wanted.query:
-            raise UsageError("a feed of a search needs its words: add ?q=WORDS to the address")
+        if name == SEARCH:
+            wanted = PublicFeed.of_search(asked_search(request.query_params).query)
+            if wanted == PublicFeed(SEARCH):
+                raise UsageError("a feed of a search needs its words or filters: add ?q=WORDS to the address")
         made = site.feeds.public(wanted, kind, base, site.now())
     else:
         made = _private(site, name, kind, base)

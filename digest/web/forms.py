@@ -49,7 +49,10 @@ def form_age_s(request: Request, form: FormData) -> float | None:
 
 async def read_form(request: Request) -> FormData:
     """The fields that were sent; empty for a request without."""
-    return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD)
+    try:
+        return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD)
+    except UnicodeError as error:  # the sender names the encoding, and some refuse in their own way
+        raise HTTPException(400, "This form is in no encoding that can be read.") from error
 
 
 async def open_form(request: Request) -> AsyncIterator[FormData]:

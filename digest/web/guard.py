@@ -29,6 +29,8 @@ UNPROVEN = "digest.unproven"
 # Bytes of a request's body: most forms are small, some bring a library.
 MAX_BODY = 256 * 1024
 MAX_UPLOAD = 8 * 1024 * 1024
+# Characters of a path: the longest is a link's token. Routes read any number in it, however long.
+MAX_PATH = 2000
 UPLOADS = ("/subscribe", "/preferences", "/import")
 
 POLICY = "; ".join(
@@ -91,6 +93,8 @@ class Guard:
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:18]) > self._limit(scope):
             return self._told(scope, "This is too large.", 413)
+        if len(scope["path"]) > MAX_PATH:
+            return self._told(scope, "This address is too long.", 414)
         if scope["method"] in SAFE or self._path(scope).startswith(ONE_CLICK):
             return None
         came_from = self._came_from(scope, headers)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from digest.pipeline.browsing import SearchPage
-from digest.pipeline.feeding import SEARCH, PublicFeed
+from digest.pipeline.feeding import PublicFeed
 from digest.web.asked import asked_search, search_path
 from digest.web.kept import show_kept
 from digest.web.session import read_session
@@ -33,17 +33,22 @@ def _values(request: Request, site: Site, asked: Any) -> dict[str, Any]:
         notes.append("There is no paper of that number.")
     if asked.page > page.pages:
         notes.append("There is no such page; this is the last.")
-    text = page.query.text
     return {
         "page": page,
         "notes": notes,
         "steps": _steps(page),
         "without_like": search_path(page.query) if page.query.like is None else "/search",
-        "feed_links": PublicFeed(SEARCH, query=text).links(site.prefix) if text else None,
+        "feed_links": PublicFeed.of_search(page.query).links(site.prefix) if _has_feed(page) else None,
         "actions": ACTIONS if read_session(request) else (),
         "said": said_of(request, site, [hit.story.view.paper_id for hit in page.hits]),
         "back": search_path(page.query, page.page),
     }
+
+
+def _has_feed(page: SearchPage) -> bool:
+    query = page.query
+    is_source = query.source is None or query.source in dict(page.sources)
+    return is_source and query.like is None and not query.is_empty
 
 
 def _steps(page: SearchPage) -> dict[str, str]:

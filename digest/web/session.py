@@ -60,14 +60,14 @@ def cookie_name(request: Request) -> str:
 
 
 def start_session(request: Request, response: Response, subscriber: Subscriber, scope: Scope) -> None:
-    """Let this browser act for a subscriber. A session that may do more already stays."""
+    """Let this browser act for a subscriber; anew, but where a session that may do more is there already."""
     site, there = get_site(request), read_session(request)
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     is_same = there is not None and (there.subscriber_id, there.version) == (
         subscriber.id,
         subscriber.token_version,
     )
-    if is_same and there is not None and there.scope is Scope.PREFERENCES:
+    if is_same and there is not None and there.scope is Scope.PREFERENCES is not scope:
         return
     until = int((site.now() + LIFE).timestamp())
     value = make_token(site.secret, f"session {scope}", f"{subscriber.id}.{until}", subscriber.token_version)

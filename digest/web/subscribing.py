@@ -29,7 +29,7 @@ __all__ = ["read_file", "router"]
 
 router = APIRouter(include_in_schema=False)
 
-# Whoever fills in the form faster than that, or what nobody sees, is no person.
+# Seconds that a person takes at the least.
 MIN_AGE_S = 2
 # A stranger's library may be so large; a reader's may be larger.
 MOST_PAPERS = 500
@@ -74,8 +74,12 @@ def subscribe(request: Request, site: SiteDep, form: Form) -> Response:
         return _show_form(request, site, started, is_first=True)
     asked = _read(site, form)
     if action in ("subscribe", "feed"):
-        if _is_robot(request, form):
+        ages = _ages_s(request, form)
+        # Whoever fills in the form so fast, or what nobody sees, is no person.
+        if text_of(form, TRAP) or (ages and max(ages) < MIN_AGE_S):
             return _show_asked(request, asked)
+        if not ages:  # who never opened the page has no time to tell; who did long ago is asked once more
+            asked.problems["problems"] = "This page lay open for very long. Press the button once more."
         if action == "subscribe":
             _check_email(asked)
         if asked.wishes is not None and not asked.problems:
@@ -156,11 +160,10 @@ def _check_email(asked: Asked) -> None:
         asked.problems["email"] = wrong
 
 
-def _is_robot(request: Request, form: FormData) -> bool:
-    """Whether no person sent this: the field that nobody sees is filled in, or it came at once."""
+def _ages_s(request: Request, form: FormData) -> list[float]:
+    """How many seconds ago this page, and the first one of this visit, was made; none of too old a form."""
     first = FormData([(FIELD, text_of(form, "since"))])
-    ages = [age for age in (form_age_s(request, form), form_age_s(request, first)) if age is not None]
-    return bool(text_of(form, TRAP)) or (bool(ages) and max(ages) < MIN_AGE_S)
+    return [age for age in (form_age_s(request, form), form_age_s(request, first)) if age is not None]
 
 
 # --- what is answered ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from digest.pipeline import departing
 from digest.pipeline.feeding import TRENDING, feed_addresses
 from digest.pipeline.liked import LIKED, read_upload
 from digest.pipeline.liked_import import apply_library, plan_library
-from digest.pipeline.profile_document import FORMAT, load_json
+from digest.pipeline.profile_document import FORMAT, load_json, read_profile
 from digest.pipeline.transfer import apply_import, export_profile, plan_import
 from digest.pipeline.wishes import MAX_WORD
 from digest.templating import render_template
@@ -155,7 +155,7 @@ def _weigh(site: Site, owner: Subscriber, brought: Brought, interest: str, *, is
     """The plan of an import; ``is_sure``: carried out. Raises ``UsageError`` for what cannot be read."""
     database, now = site.app.database, site.now()
     if brought.kind == "profile":
-        document = load_json(brought.data)
+        document = read_profile(load_json(brought.data))
         if is_sure:
             with database.write() as session:
                 return apply_import(session, owner, document, now)

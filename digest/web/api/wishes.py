@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeVar
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from digest.pipeline.rating import MAX_NOTE
 from digest.pipeline.wishes import (
     HIDEABLE,
     MAX_ABOUT,
@@ -22,7 +23,6 @@ from digest.web.api.parameters import MAX_ID, NO_NUL
 __all__ = ["FeedbackSent", "WishesSent", "WishesShape"]
 
 Item = TypeVar("Item", bound=Hashable)
-MAX_NOTE = 4000
 
 
 def _distinct(values: Sequence[Item]) -> Sequence[Item]:
