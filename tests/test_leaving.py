@@ -9,7 +9,7 @@ import pytest
 from digest.app import App, make_app
 from digest.demo.program import DemoSettings
 from digest.errors import UsageError
-from digest.pipeline import leaving
+from digest.pipeline import leaving, steering
 from digest.pipeline.leaving import Choice
 from digest.pipeline.moment import Moment
 from digest.pipeline.wishes import Wishes, store_wishes
@@ -97,3 +97,28 @@ def test_a_number_is_never_given_again(app: App) -> None:
     with pytest.raises(UsageError):
         leaving.leave_by_link(app.database, number, NOW)
     assert subscribe(app) != number
+
+
+@pytest.mark.parametrize("choice", [Choice.WEEKLY, Choice.PAUSE])
+def test_what_was_chosen_instead_is_taken_back_too(app: App, choice: Choice) -> None:
+    """Cadence and pause as they were, also when it was chosen twice; and there is nothing to undo after."""
+    number = subscribe(app)
+    leaving.leave_by_link(app.database, number, NOW)
+    assert not leaving.look(app.database, number).can_undo
+    for _ in range(2):
+        chosen = leaving.choose(app.database, number, choice, Moment(NOW))
+        assert chosen.can_undo
+        assert (chosen.cadence, chosen.status) != ("daily", "active")
+    undone = leaving.choose(app.database, number, Choice.UNDO, Moment(NOW))
+    assert (undone.cadence, undone.status, undone.paused_until) == ("daily", "active", None)
+    assert not undone.can_undo
+
+
+def test_a_choice_that_was_changed_since_is_not_undone(app: App) -> None:
+    """Who set another cadence meanwhile keeps it."""
+    number = subscribe(app)
+    leaving.leave_by_link(app.database, number, NOW)
+    leaving.choose(app.database, number, Choice.WEEKLY, Moment(NOW))
+    steering.save_wishes(app.database, number, Wishes(cadence="weekdays"), renamed={}, now=NOW)
+    assert not leaving.look(app.database, number).can_undo
+    assert leaving.choose(app.database, number, Choice.UNDO, Moment(NOW)).cadence == "weekdays"

@@ -8,7 +8,9 @@ import pytest
 from httpx2 import Response
 from selectolax.lexbor import LexborHTMLParser
 
+from digest.mailer import Rate
 from digest.pipeline import signing_up
+from digest.pipeline.limiting import Limit
 from digest.pipeline.wishes import Wishes
 from digest.storage import subscribers as subscriber_rows
 from tests.web_fields import fields_of, problem_beside
@@ -288,3 +290,20 @@ def test_signing_up_is_reached_with_what_was_chosen(site: WebSite, monkeypatch: 
     monkeypatch.setattr(signing_up, "ask", ask)
     _send(site, "subscribe", **FEW)
     assert asked == [("new@example.org", _understood(), "192.0.2.0/24")]
+
+
+def test_previews_of_one_network_are_bounded(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take time; other networks, and subscribing, go on."""
+    monkeypatch.setattr(site.web.site, "preview_limit", Limit(Rate(2, 60.0)))
+    assert [_send(site, "preview", **FEW).status_code for _ in range(3)] == [200, 200, 429]
+    assert _send(site, "subscribe", **FEW).status_code == 200
+    site.client = site.browser(client=("198.51.100.7", 40000))
+    assert _send(site, "preview", **FEW).status_code == 200
+
+
+def test_a_clock_that_stands_still_makes_nobody_a_robot(site: WebSite) -> None:
+    """With ``--now`` every form is sent in no time."""
+    object.__setattr__(site.app, "fixed_now", site.app.now())  # the program is frozen
+    before = site.rows()
+    assert ANSWER in _send(site, "subscribe", wait_s=0, **FEW).text
+    assert site.rows() != before

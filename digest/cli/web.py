@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,13 +83,17 @@ def _listen(settings: "Settings", host: str | None, port: int | None) -> socket.
     """A socket that listens; ``UsageError`` in words where that cannot be."""
     host = settings.web_host if host is None else host
     port = settings.web_port if port is None else port
-    try:
-        # By its protocol's number too: asyncio turns off Nagle's delay (40 ms an answer) only where it sees TCP.
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(512)
-    except OSError as error:
-        raise UsageError(f"the web cannot listen on {host} port {port}: {error.strerror or error}") from error
+    with ExitStack() as on_failure:
+        try:
+            # With its protocol's number: asyncio ends Nagle's delay (40 ms an answer) only where it sees TCP.
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listening = on_failure.enter_context(socket.socket(family, kind, protocol))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(512)
+        except OSError as error:
+            raise UsageError(
+                f"the web cannot listen on {host} port {port}: {error.strerror or error}"
+            ) from error
+        on_failure.pop_all()
     return listening

@@ -5,14 +5,16 @@ reader, so that taking it back restores exactly that: who was paused is paused a
 operator had suppressed is suppressed again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.models import Subscriber
+from digest.models import Subscriber, Subscription
 from digest.pipeline.moment import Moment
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
@@ -47,11 +49,15 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a reader stands, as a page about leaving says it."""
+    """How a reader stands, as a page about leaving says it.
+
+    ``can_undo``: what they chose in place of leaving can be taken back.
+    """
 
     status: str
     cadence: str
     paused_until: date | None = None
+    can_undo: bool = False
 
     @property
     def has_left(self) -> bool:
@@ -129,22 +135,49 @@ def leave_by_link(database: Database, subscriber_id: int, now: datetime) -> Stan
 def choose(database: Database, subscriber_id: int, choice: Choice, moment: Moment) -> Standing:
     """The reader takes leaving back, and may have it weekly from now on, or nothing for 30 days.
 
+    To undo the latter, too, brings back what was before.
+
     Raises ``UsageError`` for one who is gone, and where leaving cannot be taken back.
     """
     with database.write() as session:
         reader = _get(session, subscriber_id)
+        instead = (reader.left_from or {}).get("instead")
+        if choice is Choice.UNDO and instead is not None:
+            _undo(session, reader, instead, moment.now)
+            return _standing(session, reader)
         return_to(session, reader, moment.now)
         rows = subscriber_rows.list_subscriptions(session, subscriber_id)
+        before = instead or {
+            "status": reader.status,
+            "paused_until": reader.paused_until.isoformat() if reader.paused_until else None,
+            "cadences": [row.cadence for row in rows],
+        }
         if choice is Choice.WEEKLY:
-            for row in rows:
-                row.cadence = Cadence.WEEKLY.value
-                subscriber_rows.add_subscription(session, row)
+            _set_cadences(session, rows, [Cadence.WEEKLY.value] * len(rows))
+            reader.left_from = {"instead": before}
         if choice is Choice.PAUSE and reader.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
             until = moment.today_in(rows[0].zone) + timedelta(days=PAUSE_DAYS)
+            reader.left_from = {"instead": before}
             subscriber_rows.set_status(
                 session, reader, SubscriberStatus.PAUSED, paused_until=until, now=moment.now
             )
         return _standing(session, reader)
+
+
+def _undo(session: Session, reader: Subscriber, before: dict[str, Any], now: datetime) -> None:
+    """Bring back what stood before something was chosen in place of leaving."""
+    assert reader.id is not None  # noqa: S101 - stored rows have ids
+    _set_cadences(session, subscriber_rows.list_subscriptions(session, reader.id), before.get("cadences", []))
+    reader.left_from = None
+    paused_until = date.fromisoformat(before["paused_until"]) if before.get("paused_until") else None
+    if reader.status in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
+        subscriber_rows.set_status(session, reader, before["status"], paused_until=paused_until, now=now)
+
+
+def _set_cadences(session: Session, rows: Sequence[Subscription], cadences: Sequence[str]) -> None:
+    for row, cadence in zip(rows, cadences, strict=False):
+        row.cadence = cadence
+        subscriber_rows.add_subscription(session, row)
 
 
 def _get(session: Session, subscriber_id: int) -> Subscriber:
@@ -157,4 +190,5 @@ def _get(session: Session, subscriber_id: int) -> Subscriber:
 def _standing(session: Session, reader: Subscriber) -> Standing:
     assert reader.id is not None  # noqa: S101 - stored rows have ids
     (row, *_) = subscriber_rows.list_subscriptions(session, reader.id)
-    return Standing(reader.status, row.cadence, reader.paused_until)
+    can_undo = "instead" in (reader.left_from or {})
+    return Standing(reader.status, row.cadence, reader.paused_until, can_undo)

@@ -33,6 +33,8 @@ from digest.types import IssueView, PaperView, SubscriberStatus
 
 __all__ = ["Comparison", "Previewer"]
 
+# Three days at a time are today somewhere, each looked at by day and by week: fewer would push one another
+# out for as long as somebody asks for all of them in turn.
 KEPT = 6
 # Whose preview it is where nobody is stored.
 NOBODY = 0

@@ -8,7 +8,7 @@ from time import monotonic
 
 from sqlmodel import Session
 
-from digest.errors import UsageError
+from digest.errors import DigestError, UsageError
 from digest.models import Feedback, Subscriber
 from digest.pipeline.moment import Moment
 from digest.pipeline.previewing import Previewer
@@ -226,7 +226,7 @@ class Foresight:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="foresight")
 
     def look(self, reader: Subscriber, moment: Moment, *, patience_s: float) -> IssueView | None:
-        """The issue as it would be now; ``None`` where that takes longer."""
+        """The issue as it would be now; ``None`` where that takes longer, or cannot be found out."""
         if patience_s <= 0:
             return None
         looking = self._pool.submit(self._look, reader, moment)
@@ -235,6 +235,8 @@ class Foresight:
         except TimeoutError:
             looking.cancel()  # one that is under way goes on, and makes the next one faster
             return None
+        except DigestError:
+            return None  # the click counts all the same
 
     def _look(self, reader: Subscriber, moment: Moment) -> IssueView:
         with self._database.read() as session:

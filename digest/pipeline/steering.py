@@ -73,6 +73,7 @@ def save_wishes(
         changed = changed_parts(load_wishes(session, subscriber_id), wishes)
         if changed:
             store_wishes(session, subscriber, wishes, now, renamed=renamed)
+            subscriber.left_from = None  # what was chosen in place of leaving is settled by this
         return changed
 
 
@@ -101,6 +102,7 @@ def resume(database: Database, subscriber_id: int, now: datetime) -> Subscriber:
             if suppression_rows.get_suppression(session, subscriber.email) is not None:
                 raise UsageError("only the operator can let this address be written to again; ask them")
         bounce_rows.forgive_bounces(session, subscriber_id)
+        subscriber.left_from = None
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
         return subscriber
 

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from digest.errors import StorageError
@@ -28,6 +29,8 @@ __all__ = ["Database"]
 # The key of the advisory lock that writers hold on PostgreSQL; any number that nobody else uses.
 WRITE_LOCK = 0x70617065
 CONNECT_TIMEOUT_S = 10
+# Connections at once: some are kept, more are opened for a crowd, as many as the web has threads.
+POOL = {"pool_size": 5, "max_overflow": 40, "pool_timeout": 15}
 
 # What each kind of transaction wants to be set, and how it begins. ``foreign_keys`` can only be changed
 # outside of one, and has to be off in migrations: rebuilding a table on SQLite drops it, which would delete
@@ -155,6 +158,8 @@ class Database:
     def _border(self, *, reading: bool = False) -> Iterator[None]:
         try:
             yield
+        except PoolTimeoutError as error:
+            raise StorageError(f"{self.place} is asked by too many at once") from error
         except (DBAPIError, sqlite3.Error) as error:
             fault = explain(error, self.place, reading=reading)
             if fault is None:
@@ -183,7 +188,7 @@ def _parse_url(text: str) -> URL:
 def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
     # isolation_level None: the driver begins nothing by itself, so that every BEGIN is ours.
     arguments = {"timeout": busy_timeout_s, "isolation_level": None}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, **POOL)
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _: Any) -> None:
@@ -214,7 +219,7 @@ def _postgres_engine(url: URL, busy_timeout_s: float) -> Engine:
     ]
     arguments = {"options": " ".join(options), "connect_timeout": CONNECT_TIMEOUT_S}
     try:
-        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **POOL)
     except ModuleNotFoundError as error:
         raise StorageError("PostgreSQL needs its driver: pip install 'paper-digest[postgres]'") from error
 

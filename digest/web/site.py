@@ -1,15 +1,16 @@
 """What all routes share: the program, its addresses, and what is kept between requests."""
 
 from datetime import datetime
-from functools import cached_property
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
 from digest.app import App
+from digest.mailer import Rate
 from digest.pipeline.browsing import Browser
 from digest.pipeline.feeding import FeedShelf
+from digest.pipeline.limiting import Limit
 from digest.pipeline.moment import Moment
 from digest.pipeline.passwords import Door
 from digest.pipeline.previewing import Previewer
@@ -17,6 +18,9 @@ from digest.pipeline.rating import Foresight
 from digest.pipeline.signing_up import are_sign_ups_open
 
 __all__ = ["Site", "SiteDep", "get_site"]
+
+# How often strangers may be shown what their digest would be: it takes some tenths of a second each time.
+PREVIEWS_PER_NETWORK = Rate(120, 60.0)
 
 
 class Site:
@@ -30,8 +34,14 @@ class Site:
         parts = urlsplit(self.base_url or "")
         self.prefix = parts.path.rstrip("/")
         self.origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
-        _ = app.sign_up_limits  # made now, while there is one thread, so that all count in the same
+        # All made now, while there is one thread, so that all who ask later share the same.
+        _ = app.sign_up_limits
         self.door = Door()
+        self.browser = Browser(app.database)
+        self.previewer = Previewer(app.composer())
+        self.foresight = Foresight(app.database, self.previewer)
+        self.feeds = FeedShelf(app.publisher().maker, self.browser)
+        self.preview_limit = Limit(PREVIEWS_PER_NETWORK)
         self.trusted_proxies = tuple(filter(None, map(str.strip, app.settings.trusted_proxies.split(","))))
 
     @property
@@ -60,26 +70,6 @@ class Site:
         if self.base_url is not None:
             return self.base_url + path
         return str(request.base_url).rstrip("/") + path if request is not None else path
-
-    @cached_property
-    def foresight(self) -> Foresight:
-        """What shows the effect of a click, in bounded time."""
-        return Foresight(self.app.database, self.previewer)
-
-    @cached_property
-    def previewer(self) -> Previewer:
-        """What shows the effect of wishes."""
-        return Previewer(self.app.composer())
-
-    @cached_property
-    def browser(self) -> Browser:
-        """What looks up what is shown."""
-        return Browser(self.app.database)
-
-    @cached_property
-    def feeds(self) -> FeedShelf:
-        """What has feeds ready."""
-        return FeedShelf(self.app.publisher().maker, self.browser)
 
 
 def get_site(request: Request) -> Site:

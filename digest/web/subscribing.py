@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
-from digest.errors import UsageError
+from digest.errors import TooManyError, UsageError
 from digest.pipeline import signing_up
 from digest.pipeline.feeding import feed_addresses
 from digest.pipeline.liked import LIKED, MAX_PAPERS, Liked, read_lines, read_upload, together, with_liked
@@ -34,6 +34,7 @@ MIN_AGE_S = 2
 # A stranger's library may be so large; a reader's may be larger.
 MOST_PAPERS = 500
 TRAP = "comment"
+TOO_MANY_PREVIEWS = "From your network too many digests were shown at once. Please try again in a minute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,14 @@ def subscribe(request: Request, site: SiteDep, form: Form) -> Response:
             write_schedule(_usual(site)), email=text_of(form, "email"), since=text_of(form, FIELD)
         )
         return _show_form(request, site, started, is_first=True)
+    if action == "preview" and not site.preview_limit.take(client_network(request)):
+        raise TooManyError(TOO_MANY_PREVIEWS, retry_after_s=60)
     asked = _read(site, form)
     if action in ("subscribe", "feed"):
         ages = _ages_s(request, form)
         # Whoever fills in the form so fast, or what nobody sees, is no person.
-        if text_of(form, TRAP) or (ages and max(ages) < MIN_AGE_S):
+        is_quick = bool(ages) and max(ages) < MIN_AGE_S and site.app.fixed_now is None
+        if text_of(form, TRAP) or is_quick:
             return _show_asked(request, asked)
         if not ages:  # who never opened the page has no time to tell; who did long ago is asked once more
             asked.problems["problems"] = "This page lay open for very long. Press the button once more."

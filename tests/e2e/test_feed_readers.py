@@ -102,7 +102,7 @@ class Newsboat:
         self._path, self._home = program("newsboat", "newsboat"), home
         (home / "urls").write_text(f"{url}\n")
         (home / "settings").write_text("")
-        # It remembers ETag and date only for a feed that is in its cache already, so not for the first answer.
+        # It remembers ETag and date only for a feed that its cache has, so not those of the first answer.
         self.poll()
 
     def poll(self) -> set[str]:
