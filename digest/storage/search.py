@@ -160,10 +160,10 @@ def titles_like(s: Session, title: str) -> dict[int, str]:
         return {}
     columns = select(Paper.id, Paper.title)
     hits = _hits(s, Wanted(words, title_only=True), limit=MAX_SAME_WORDS)
-    found = [
-        *s.exec(columns.where(func.lower(Paper.title) == title.lower())),
-        *s.exec(columns.join(hits, hits.c.id == col(Paper.id))),
-    ]
+    found = [*s.exec(columns.join(hits, hits.c.id == col(Paper.id)))]
+    if len(found) == MAX_SAME_WORDS:
+        # The one that is meant may be beyond. This reads every title, so it is not done for rarer words.
+        found += s.exec(columns.where(func.lower(Paper.title) == title.lower()))
     if not found:
         # A word that the index writes in another way (² for 2, ß for ss) must not hide the title.
         hits = _hits(s, Wanted(words, title_only=True, any_word=True), limit=MAX_SIMILAR)
