@@ -218,7 +218,7 @@ class TestLetters:
     def test_a_letter_belongs_to_no_list(self) -> None:
         """Known fault 30: a way to leave on a mail that asks whether one wants to come."""
         letter = Letter(
-            kind="confirmation", recipient="ada@example.net", key="1", subject="Please confirm",
+            kind="confirmation", recipient="ada@example.net", key="ab" * 32, subject="Please confirm",
             text="Hello.\n", html="<p>Hello.</p>\n", created_at=datetime(2031, 3, 17, tzinfo=UTC),
         )  # fmt: skip
         raw = Assembler(BY_WEB).letter(letter, "ada@example.net", MESSAGE_ID)

@@ -229,7 +229,8 @@ def test_nothing_new_gives_the_same_bytes_whenever_and_whoever_makes_them(site: 
     before = site.client.get(path).content
     site.pass_time(hours=30)
     assert site.client.get(path).content == before
-    site.web.site.__dict__.pop("feeds")  # as another process would begin
+    ours = site.web.site
+    ours.feeds = FeedShelf(ours.app.publisher().maker, ours.browser)  # as another process would begin
     assert site.client.get(path).content == before
 
 
@@ -298,7 +299,7 @@ def test_a_name_that_nobody_has_is_as_any_page_that_is_not_there(site: WebSite) 
     wrong = [
         *("nothing.rss", f"{token[:-1]}.rss", f"{token}x.rss", f"{token.swapcase()}.rss"),
         *(f"{token}.xml", f"{token}", f".{token}.rss", f"{token}.rss.rss", "trending.xml", ".rss", "%00.rss"),
-        *("a" * 5000 + ".rss", "..%2f..%2fsecret.key", "trending-year.rss", "1.rss", "*.rss", "é.rss"),
+        *("a" * 1900 + ".rss", "..%2f..%2fsecret.key", "trending-year.rss", "1.rss", "*.rss", "é.rss"),
     ]
     answers = [site.client.get(f"/feeds/{name}") for name in wrong]
     assert {answer.status_code for answer in answers} == {404}

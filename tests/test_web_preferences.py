@@ -101,7 +101,7 @@ def test_a_link_for_something_else_does_not(site: WebSite, purpose: str) -> None
 def test_a_link_that_is_old_or_incomplete_does_not(site: WebSite) -> None:
     token = site.token("preferences")
     old = make_token(site.web.site.secret, "preferences", str(_number(site)), 0)
-    for wrong in (token[:-1], token + "a", old, "x", "%20", "a" * 5000):
+    for wrong in (token[:-1], token + "a", old, "x", "%20", "a" * 1900):
         assert site.browser().get(f"/p/{wrong}").status_code == 401
 
 
