@@ -18,7 +18,7 @@ from digest.types import Entry
 
 __all__ = ["LIKED", "MAX_LINES", "MAX_PAPERS", "Liked", "read_lines", "read_upload", "together", "with_liked"]
 
-MAX_LINES = 100
+MAX_LINES = 40
 MAX_PAPERS = 2000
 # Beyond that an abstract says nothing more of a taste; a library of long ones stays small enough to carry.
 MAX_ABSTRACT = 4000

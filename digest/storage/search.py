@@ -53,6 +53,7 @@ OUR_ID = re.compile(r"#?([0-9]{1,9})")
 # Of papers that share a title's words, how many are compared with it: all words, any of them.
 MAX_SAME_WORDS = 5000
 MAX_SIMILAR = 50
+LONGEST = 6
 OTHER_ID = re.compile(r"([a-z][a-z_-]{1,20}):\s?(\S{1,200})", re.IGNORECASE)
 
 
@@ -165,8 +166,10 @@ def titles_like(s: Session, title: str) -> dict[int, str]:
         # The one that is meant may be beyond. This reads every title, so it is not done for rarer words.
         found += s.exec(columns.where(func.lower(Paper.title) == title.lower()))
     if not found:
-        # A word that the index writes in another way (² for 2, ß for ss) must not hide the title.
-        hits = _hits(s, Wanted(words, title_only=True, any_word=True), limit=MAX_SIMILAR)
+        # A word that the index writes in another way (² for 2, ß for ss) must not hide the title. The longest
+        # are the rarest, mostly; what "of" is in would be half of all papers.
+        longest = tuple(sorted(words, key=len)[-LONGEST:])
+        hits = _hits(s, Wanted(longest, title_only=True, any_word=True), limit=MAX_SIMILAR)
         found = [*s.exec(columns.join(hits, hits.c.id == col(Paper.id)))]
     return {paper_id: stored for paper_id, stored in found if paper_id is not None}
 
