@@ -8,7 +8,7 @@ asked for from elsewhere, and the policy has nothing to refuse. Skips where the 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,9 +18,12 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 from starlette.testclient import TestClient
 
-from digest.types import Entry
+from digest.feeds import FeedView, feed_from_papers, render_atom, render_rss
+from digest.render import render_html
+from digest.types import Entry, FeedLinks, PaperView
 from digest.web import make_web
 from tests.e2e.browsing import Served, chromium, serving, visiting
+from tests.issue_samples import issue, item, paper, with_mail_feedback
 from tests.storage_rows import add_papers
 from tests.web_site import demo_folder, last_moment
 
@@ -142,10 +145,12 @@ def test_as_a_search_a_payload_changes_no_element(attacked: Served, payloads: li
             assert not {name for name, _ in differs} - {"p", "span", "mark", "b", "em", "a", "li"}, payload
 
 
-def test_as_an_address_a_payload_changes_no_element(attacked: Served, payloads: list[str]) -> None:
-    """The form comes back with what was typed, as text."""
+def test_as_an_address_a_payload_changes_no_element(
+    attacked: Served, payloads: list[str], request: pytest.FixtureRequest
+) -> None:
+    """The form comes back with what was typed, as text. One in seven; all with ``--full``."""
     client = client_of(attacked)
-    for payload in payloads[::7]:
+    for payload in payloads[:: 1 if request.config.getoption("--full", default=False) else 7]:
         for action in ("start", "subscribe"):
             answer = client.post("/subscribe", data={"email": payload, "action": action})
             assert answer.status_code < 500, payload
@@ -175,6 +180,48 @@ def test_as_papers_they_are_text_on_every_page(
             assert answer.status == 200, address
             assert page.evaluate("window.__ran") == [], address
             assert not marks(page.content()), address
+
+
+def views(payloads: list[str]) -> list[PaperView]:
+    """A paper of each."""
+    return [
+        paper(
+            number,
+            title=payload,
+            abstract=payload,
+            authors=(payload,),
+            organisation=payload,
+            keywords=(payload,),
+            summary=payload if number % 2 else None,
+            code_url=payload,
+        )
+        for number, payload in enumerate(payloads, start=1)
+    ]
+
+
+def test_no_mail_breaks(payloads: list[str]) -> None:
+    """Twenty papers a mail: no element that no mail of ours has, and all that was meant as text is there."""
+    allowed = re.compile(r"<\w+ style>")
+    for first in range(0, len(payloads), 20):
+        shown = [
+            item(one, interest=one.title, reasons=(one.title,)) for one in views(payloads[first : first + 20])
+        ]
+        digest = issue(shown, subject=payloads[first], coverage=payloads[first])
+        html = render_html(digest, with_mail_feedback(digest))
+        assert not {one for one in marks(html) if not allowed.match(one)}, payloads[first]
+        assert html.count('role="presentation"') == html.count("<table")
+
+
+@pytest.mark.parametrize("render", [render_rss, render_atom])
+def test_every_payload_is_text_in_a_feed(payloads: list[str], render: Callable[[FeedView], str]) -> None:
+    """Well-formed with all of them, and each item's title is the payload as one line."""
+    links = FeedLinks("https://d.example/f.rss", "https://d.example/f.atom", "https://d.example/f.json")
+    papers = views(payloads)
+    feed = feed_from_papers(papers, authority="d.example", scope="x", title="x", description="x", links=links)
+    root = ET.fromstring(render(feed).encode())
+    titles = [one.text for one in root.iter() if one.tag.rpartition("}")[2] == "title"]
+    assert len(titles) >= len(papers)
+    assert [one.title for one in feed.items] == titles[-len(papers) :]
 
 
 @pytest.mark.parametrize("kind", ["rss", "atom", "json"])
