@@ -54,6 +54,8 @@ OUR_ID = re.compile(r"#?([0-9]{1,9})")
 MAX_SAME_WORDS = 5000
 MAX_SIMILAR = 50
 LONGEST = 6
+# No title of more words is made of stop words alone.
+STOP_WORDS = 5
 OTHER_ID = re.compile(r"([a-z][a-z_-]{1,20}):\s?(\S{1,200})", re.IGNORECASE)
 
 
@@ -162,8 +164,10 @@ def titles_like(s: Session, title: str) -> dict[int, str]:
     columns = select(Paper.id, Paper.title)
     hits = _hits(s, Wanted(words, title_only=True), limit=MAX_SAME_WORDS)
     found = [*s.exec(columns.join(hits, hits.c.id == col(Paper.id)))]
-    if len(found) == MAX_SAME_WORDS:
-        # The one that is meant may be beyond. This reads every title, so it is not done for rarer words.
+    # The one that is meant may be beyond those, or be of words that PostgreSQL does not look for ("What Is
+    # This?"). To find it every title is read, so for all others that is not done.
+    has_stop_words = s.get_bind().dialect.name != "sqlite" and len(words) <= STOP_WORDS
+    if len(found) == MAX_SAME_WORDS or (not found and has_stop_words):
         found += s.exec(columns.where(func.lower(Paper.title) == title.lower()))
     if not found:
         # A word that the index writes in another way (² for 2, ß for ss) must not hide the title. The longest

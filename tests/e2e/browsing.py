@@ -94,9 +94,12 @@ def serving(folder: Path, demo_folder: Path, **settings: Any) -> Iterator[Served
         app.database.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Debian's Chromium; one process for all tests, which each get a profile of their own."""
+    """Debian's Chromium; one process for a module's tests, which each get a profile of their own.
+
+    Not for the whole session: as long as Playwright runs, its event loop is that of the thread.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("chromium is not installed (Debian package chromium)")

@@ -263,8 +263,8 @@ def test_the_key_s_saves(chromium: Any, served: Served) -> None:
         page.goto("/")
         page.keyboard.press("j")
         title = titles(page)[0]
-        page.keyboard.press("s")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("s")
         page.goto("/saved")
         assert title in titles(page)
 
