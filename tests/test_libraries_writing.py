@@ -132,3 +132,10 @@ def test_nothing_is_written_of_no_papers() -> None:
     assert write_ris([]) == ""
     assert json.loads(write_csl_json([])) == []
     assert clean_text(write_csl_json([])) == "[]"
+
+
+def test_a_name_that_ends_in_a_backslash_keeps_its_order() -> None:
+    """The comma that RIS puts behind it is none of LaTeX's spaces."""
+    paper = LibraryPaper(title="T", authors=("<a href=\\",))
+    (back,) = read_library("x.ris", write_ris([paper]).encode()).papers
+    assert back.authors == paper.authors

@@ -99,7 +99,7 @@ def _read_record(record: dict[str, Any], line: int) -> RawPaper:
     return RawPaper(
         title=plain(_text(record, TITLES)),
         abstract=plain(_text(record, ("abstract", "notes_abstract"))),
-        authors=[said(plain(name)) for name in authors],
+        authors=[plain(said(name)) for name in authors],
         doi=_text(record, ("doi",)),
         ids=(accession, venue, _text(record, ("number", "note"))),
         others={kind: value for kind, value in _OTHER.findall(accession) if kind in OTHER_IDS},
