@@ -57,6 +57,11 @@ class App:
         return self.settings.data_dir
 
     @property
+    def models_dir(self) -> Path:
+        """Where what was learnt of all papers is kept."""
+        return self.data_dir / "models"
+
+    @property
     def feeds_dir(self) -> Path:
         """Where published feeds lie."""
         return self.data_dir / "feeds"
@@ -199,8 +204,9 @@ class App:
             mail_domain=settings.sender.rpartition("@")[2],
             hold_h=settings.hold_h,
             sources=tuple(source.name for source in settings.source),
+            likes_half_life_days=settings.likes_half_life_days,
         )
-        return Composer(self.database, rules, self.data_dir / "models")
+        return Composer(self.database, rules, self.models_dir)
 
     def deliverer(self) -> "Deliverer":
         """The use case that sends what was composed."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from digest.config import EnricherSettings, Settings, SourceSettings, load_settings
+from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettings, load_settings
 from digest.errors import DeliveryError, FetchError, UsageError
 from digest.netguard import parse_target
 from digest.sources import get_kind
@@ -33,6 +33,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "mail_from": check_own_address,
         "mail_rate": _check_rate,
         "operator_address": check_own_address,
+        "orcid_url": _check_place,
         "secret_key": _check_key,
         "sendmail_command": _check_command,
         "sign_ups_in_all": _check_rate,
@@ -40,6 +41,8 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "smtp_url": _check_smtp_url,
         "unsubscribe_address": check_own_address,
         "zone": _check_zone,
+        "zotero_key": _check_header,
+        "zotero_url": _check_place,
     }
     return load_settings(check_source, _check_enricher, checks, may_be_missing=may_be_missing)
 
@@ -92,6 +95,17 @@ def _check_base_url(url: str) -> None:
     parse_target(url)
     if not url.isascii() or safe_url(url) is None or "?" in url or "#" in url:
         raise UsageError("is no plain web address in ASCII; use one such as https://digest.example.org")
+
+
+def _check_place(url: str) -> None:
+    parse_target(url)
+    if "?" in url or "#" in url:
+        raise UsageError("is the address that paths are added to, so it has no ? and no #")
+
+
+def _check_header(text: str) -> None:
+    if not HEADER_VALUE.fullmatch(text):
+        raise UsageError("is no key: it has a character that cannot be sent")
 
 
 def _check_zone(zone: str) -> None:

@@ -179,12 +179,17 @@ class Settings(BaseSettings):
     silent_days: int = Field(default=3, ge=1, le=60)
     window_days: int = Field(default=7, ge=1, le=60)
     issue_window_h: int = Field(default=20, ge=1, le=168)
+    likes_half_life_days: int = Field(default=365, ge=0, le=36_500)
 
     contact: str | None = Field(default=None, max_length=200)
     timeout_s: float = Field(default=30.0, gt=0, le=600)
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=2**30)
     refresh_minutes: int = Field(default=120, ge=10, le=1440)
     keep_pages_days: int = Field(default=30, ge=1, le=3650)
+    zotero_url: str = "https://api.zotero.org"
+    zotero_key: SecretStr | None = None
+    orcid_url: str = "https://pub.orcid.org"
+    library_allow_private: bool = False
 
     operator_address: str | None = None
 

@@ -14,10 +14,10 @@ from digest.app import App
 from digest.errors import DeliveryError, DigestError
 from digest.models import Letter
 from digest.pipeline.canary import CanaryResult, check_canaries
+from digest.pipeline.examples import resolve_examples
 from digest.pipeline.filing import CheckRow
 from digest.pipeline.incidents import tell_operator
 from digest.pipeline.moment import Moment
-from digest.pipeline.readers import resolve_examples
 from digest.pipeline.reading import Parse
 from digest.pipeline.refresh import Refresher
 from digest.pipeline.replay import replay

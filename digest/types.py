@@ -76,6 +76,7 @@ class Section(StrEnum):
     FOR_YOU = "For you"
     TRENDING = "Trending"
     RISING = "Rising"
+    DIFFERENT = "Something different"
     AWAY = "While you were away"
 
 
@@ -298,7 +299,8 @@ class Example:
     """A paper that speaks for (weight > 0) or against (weight < 0) an interest.
 
     ``origin`` says why it is here: ``example`` (given with the interest), ``about`` (what a reader wrote
-    of the interest, as a title), ``more``, ``saved`` or ``less`` (feedback).
+    of the interest, as a title), ``more``, ``saved`` or ``less`` (feedback). ``liked_at`` is when feedback
+    was given; what is given with an interest has no date.
     """
 
     title: str
@@ -306,11 +308,19 @@ class Example:
     paper_id: int | None = None
     weight: float = 1.0
     origin: Literal["example", "about", "more", "saved", "less"] = "example"
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    liked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InterestSpec:
-    """One interest, a topic of its own."""
+    """One interest, a topic of its own.
+
+    ``weights`` holds the keywords (as they stand in ``keywords`` and ``must_keywords``) that count more or
+    less than 1, from 0.1 to 10.
+    """
 
     name: str
     interest_id: int | None = None
@@ -320,6 +330,7 @@ class InterestSpec:
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +339,7 @@ class Profile:
 
     ``trend_weight`` from 0 (taste only, no Trending or Rising section) to 1 (trend only).
     ``zone`` is an IANA name; days named in reasons are days there. ``hidden`` are sections not wanted.
+    ``threshold`` is the least taste of a paper for the reader, ``None`` where nothing was learnt of it.
     """
 
     subscriber_id: int
@@ -336,6 +348,7 @@ class Profile:
     trend_weight: float = 0.3
     zone: str = "UTC"
     hidden: frozenset[Section] = frozenset()
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,3 @@ def looks(paper_id: int, votes: Sequence[int], source: str = "example", position
         )
         for number, count in enumerate(votes)
     ]
-
-
-def texts(of: Sequence[Candidate]) -> list[str]:
-    """Return what a model is fitted on."""
-    return [f"{one.title}\n{one.abstract}" for one in of]

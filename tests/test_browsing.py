@@ -14,6 +14,8 @@ from digest.pipeline.browsing.curves import draw_chart, draw_curve
 from digest.pipeline.browsing.memo import Memo
 from digest.pipeline.browsing.periods import period_of
 from digest.pipeline.browsing.stories import find_marks
+from digest.pipeline.browsing.trending import rank_period
+from digest.ranking.usual import Usual, UsualGrowth
 from digest.storage import merging
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
@@ -200,6 +202,49 @@ def test_by_rise_the_fastest_come_first_and_are_marked(database: Database) -> No
     assert [Mark.RISING in story.marks for story in page.stories] == [True, *[False] * 5]
     assert page.stories[0].words == "160 votes, up from 100 on 3 Aug · first seen 3 Aug"
     assert page.stories[0].curve is not None
+
+
+def test_where_a_source_tells_stars_and_no_votes_these_rise(database: Database) -> None:
+    """They are no votes: what has votes stands before them."""
+    with database.write() as s:
+        code, site = add_source(s, "code", "page"), add_source(s)
+        told = [make_entry(number, votes=None, stars=100) for number in range(1, 8)]
+        papers = add_papers(s, told, source_id=code)
+        for number, paper in enumerate(papers, start=1):
+            grown = make_entry(number, votes=None, stars=190 if number == 4 else 101)
+            list_again(s, paper, grown, now=NOW + DAY, source_id=code)
+        list_again(s, papers[6], make_entry(7, votes=1), now=NOW + DAY, source_id=site)
+    page = Browser(database).trending(TrendQuery(day=TODAY), NOW + DAY)
+    assert ids(page)[0] == papers[6]
+    assert [story.view.paper_id for story in page.stories if Mark.RISING in story.marks] == [papers[3]]
+
+
+def test_votes_told_only_later_are_those_told_first_also_where_stars_were_told_before(
+    database: Database,
+) -> None:
+    with database.write() as s:
+        source = add_source(s)
+        (paper,) = add_papers(s, [make_entry(1, votes=None, stars=5)], source_id=source)
+        for days in (20, 30):
+            list_again(s, paper, make_entry(1, votes=days), now=NOW + days * DAY, source_id=source)
+    with database.read() as s:
+        (ranked,) = rank_period(s, period_of(Span.DAY, TODAY), NOW + DAY)
+    assert ranked.votes == 20
+
+
+def test_what_was_learnt_says_which_papers_rise(database: Database) -> None:
+    """By the sources' names; with one paper there is nothing else to hold it against."""
+    with database.write() as s:
+        source = add_source(s)
+        (paper,) = add_papers(s, [make_entry(1, votes=0)], source_id=source)
+        list_again(s, paper, make_entry(1, votes=30), now=NOW + DAY, source_id=source)
+    learnt = UsualGrowth({"hf": Usual(papers=100)})
+    known, unknown = (
+        Browser(database, usual).trending(TrendQuery(day=TODAY), NOW + DAY)
+        for usual in (lambda: learnt, lambda: None)
+    )
+    assert Mark.RISING in known.stories[0].marks
+    assert Mark.RISING not in unknown.stories[0].marks
 
 
 def test_by_newness_what_was_seen_last_comes_first(database: Database) -> None:

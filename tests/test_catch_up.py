@@ -13,14 +13,13 @@ from digest.checking import read_settings
 from digest.pipeline.catch_up import recommend_with_missed, span_days
 from digest.pipeline.due import Absence
 from digest.pipeline.moment import Moment
-from digest.ranking import prepare
-from digest.ranking.model import fit
+from digest.ranking import fit, learn, prepare
 from digest.runs import run_compose, run_refresh
 from digest.storage import issues as issue_rows
 from digest.types import InterestSpec, IssueItem, Profile, Section
 from tests.cli_runner import ok
 from tests.daily_server import DailyServer, item, serving
-from tests.ranking_cases import NOW, looks, paper, texts
+from tests.ranking_cases import NOW, looks, paper
 from tests.test_main_job import configure
 
 READER = "reader@example.org"
@@ -233,7 +232,7 @@ CANDIDATES = [
     for number in range(1, 91)
 ]
 SEEN = [look for one in CANDIDATES for look in looks(one.paper_id, [one.paper_id, 2 * one.paper_id])]
-MODEL = fit(texts(CANDIDATES))
+MODEL = fit(CANDIDATES)
 WIDE = prepare(CANDIDATES, SEEN, MODEL, NOW)
 WEEK = prepare(
     [one for one in CANDIDATES if one.listed_on and one.listed_on > date(2026, 8, 13)], SEEN, MODEL, NOW
@@ -263,8 +262,9 @@ def test_no_paper_comes_twice_or_was_sent_and_none_is_in_the_wrong_section(
     had = {profile.subscriber_id: sent for profile in profiles}
     wide = {span: WIDE for span in spans if span is not None}
     listed_on = {one.paper_id: one.listed_on for one in CANDIDATES}
-    found = recommend_with_missed(profiles, spans, had, WEEK, wide)
-    alone = recommend_with_missed(profiles, [None] * len(spans), had, WEEK, {})
+    learned = [learn(profile.interests, MODEL) for profile in profiles]
+    found = recommend_with_missed(profiles, spans, had, WEEK, wide, learned)
+    alone = recommend_with_missed(profiles, [None] * len(spans), had, WEEK, {}, learned)
     for span, recommended, usual in zip(spans, found, alone, strict=True):
         numbers = [one.paper_id for one in recommended]
         assert len(set(numbers)) == len(numbers)
@@ -292,7 +292,9 @@ def test_a_paper_listed_twice_under_one_title_comes_once() -> None:
     prepared = prepare([*CANDIDATES, *twins], SEEN, MODEL, NOW)
     absence = Absence(today - timedelta(days=3), today - timedelta(days=1))
     profile = Profile(1, (InterestSpec("one", keywords=("folding",)),), max_papers=12)
-    (found,) = recommend_with_missed([profile], [absence], {1: set()}, prepared, {absence: prepared})
+    learned = [learn(profile.interests, MODEL)]
+    wide = {absence: prepared}
+    (found,) = recommend_with_missed([profile], [absence], {1: set()}, prepared, wide, learned)
     assert len({101, 102}.intersection(one.paper_id for one in found)) == 1
-    (found,) = recommend_with_missed([profile], [absence], {1: {102}}, prepared, {absence: prepared})
+    (found,) = recommend_with_missed([profile], [absence], {1: {102}}, prepared, wide, learned)
     assert not {101, 102}.intersection(one.paper_id for one in found)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from digest.ranking import Prepared, fit, prepare, recommend
-from digest.types import Candidate, Example, InterestSpec, Profile, Recommendation, Sighting
+from digest.types import Candidate, Example, InterestSpec, Profile, Recommendation, Section, Sighting
 from tests.ranking_cases import NOW
 
 RETRIEVAL = InterestSpec(
@@ -44,7 +44,7 @@ def prepared(shared: Path) -> Prepared:
     assert len(seeds) == 403
     papers = [Candidate(number, *seed) for number, seed in enumerate(seeds, 1)]
     seen = [Sighting(one.paper_id, "saved", NOW, position=one.paper_id) for one in papers]
-    return prepare(papers, seen, fit("\n".join(seed) for seed in seeds), NOW)
+    return prepare(papers, seen, fit(papers), NOW)
 
 
 def texts(found: list[Recommendation], prepared: Prepared) -> list[str]:
@@ -70,7 +70,7 @@ def test_what_no_one_writes_about_gives_nothing(prepared: Prepared) -> None:
 def test_keywords_named_stand_in_the_paper(prepared: Prepared) -> None:
     (found,) = recommend([Profile(1, (RETRIEVAL, SEGMENTATION), max_papers=40)], {}, prepared)
     for one, text in zip(found, texts(found, prepared), strict=True):
-        for reason in one.reasons:
+        for reason in [each for each in one.reasons if each.kind == "keyword"]:
             words = reason.facts.get("words") or reason.facts["keywords"]
             assert isinstance(words, list)
             assert all(word.casefold().replace("-", " ") in text.replace("-", " ") for word in words), reason
@@ -83,4 +83,6 @@ def test_examples_bring_their_neighbours(prepared: Prepared) -> None:
     (found,) = recommend([Profile(1, (InterestSpec("By example", examples=examples),))], {}, prepared)
     assert not {one.paper_id for one in given} & {one.paper_id for one in found}
     assert all("retriev" in text or "embedding" in text for text in texts(found[:5], prepared))
-    assert all(reason.kind == "example" for one in found for reason in one.reasons)
+    liked = [one for one in found if one.section is Section.FOR_YOU]
+    assert len(liked) >= 5
+    assert all(one.reasons[0].kind == "example" for one in liked)

@@ -7,19 +7,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digest.ranking import Model, Prepared, fit, prepare
+from digest.ranking import Model, Prepared, fit, learn, prepare
+from digest.ranking.asking import ask
 from digest.ranking.library import Library
-from digest.ranking.selection import THRESHOLD
-from digest.ranking.taste import PARTS, taste_of
+from digest.ranking.parts import examples_of
+from digest.ranking.reader import THRESHOLD
+from digest.ranking.taste import Tastes, taste_of
 from digest.types import Candidate, Example, InterestSpec
-from tests.ranking_cases import NOW, field_of, paper, papers, texts
+from tests.ranking_cases import NOW, field_of, paper, papers
 
 EACH = 12
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return fit(texts([paper(1000 + number, field_of(1 + number % 48)) for number in range(200)]))
+    return fit([paper(1000 + number, field_of(1 + number % 48)) for number in range(200)])
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +29,24 @@ def prepared(model: Model) -> Prepared:
     return prepare(papers(EACH), [], model, NOW)
 
 
-def tastes(prepared: Prepared, *interests: InterestSpec, part: str = "taste") -> NDArray[np.float64]:
-    return taste_of(interests, Library(prepared)).parts[part]
+def scored(prepared: Prepared, *interests: InterestSpec) -> Tastes:
+    return taste_of(interests, learn(interests, prepared.model), Library(prepared))
+
+
+def parts(found: Tastes, interest: int, row: int) -> dict[str, float]:
+    """The parts of one taste, each from 0 to 1."""
+    values = found.parts(interest, row)
+    return {name: values[name] for name in ("words", "keywords", "category", "less")} | {
+        "examples": examples_of(values)
+    }
+
+
+def tastes(prepared: Prepared, *interests: InterestSpec, part: str = "taste") -> NDArray[np.float32]:
+    found = scored(prepared, *interests)
+    if part == "taste":
+        return found.taste
+    rows = range(len(prepared.candidates))
+    return np.array([[parts(found, at, row)[part] for row in rows] for at in range(len(interests))])
 
 
 def fields(prepared: Prepared, taste: Sequence[float], first: int) -> set[str]:
@@ -68,10 +86,12 @@ def test_the_taste_is_made_from_its_parts(prepared: Prepared) -> None:
         keywords=("dense retrieval", "index"),
         examples=(example(801, "retrieval"), example(802, "retrieval", weight=-1.0, origin="less")),
     )
-    parts = taste_of([interest], Library(prepared)).parts
-    against = np.prod([1 - parts[name] for name in ("words", "keywords", "examples", "category")], axis=0)
-    assert parts["taste"] == pytest.approx((1 - against) * (1 - parts["less"]))
-    assert all(((parts[name] >= 0) & (parts[name] <= 1)).all() for name in PARTS)
+    found = scored(prepared, interest)
+    for row, taste in enumerate(found.taste[0].tolist()):
+        own = parts(found, 0, row)
+        against = np.prod([1 - own[name] for name in ("words", "keywords", "examples", "category")])
+        assert taste == pytest.approx((1 - against) * (1 - own["less"]), abs=1e-5)
+        assert all(0 <= value <= 1 for value in own.values())
 
 
 def test_less_lowers_the_neighbourhood_and_not_the_field(prepared: Prepared) -> None:
@@ -101,11 +121,11 @@ def test_not_keywords_exclude_for_that_interest_only(prepared: Prepared) -> None
 
 def test_only_papers_with_a_must_have_keyword_are_admitted(prepared: Prepared) -> None:
     interest = InterestSpec("a", keywords=("retrieval",), must_keywords=("documents",))
-    found = taste_of([interest], Library(prepared))
+    found = scored(prepared, interest)
     has = np.array(["document" in f"{one.title} {one.abstract}" for one in prepared.candidates])
     assert found.must[0] is not None
     assert found.must[0].tolist() == np.flatnonzero(has).tolist()
-    assert not found.parts["taste"][0, ~has].any()
+    assert not found.taste[0, ~has].any()
     without = tastes(prepared, replace(interest, must_keywords=()))[0]
     assert without[~has].any()
 
@@ -153,11 +173,12 @@ def test_a_keyword_of_two_meanings_is_read_in_the_interests_field(model: Model) 
 
 
 def test_a_common_keyword_says_less_than_a_rare_one() -> None:
-    some = papers(EACH)
-    ready = prepare(some, [], fit(texts(some)), NOW)
-    _, common = Library(ready).query("models")
-    _, rare = Library(ready).query("vocoder")
-    assert common < 0.7 * rare
+    model = fit(papers(EACH))
+    (common,) = ask([InterestSpec("a", keywords=("models",))], model)
+    (rare,) = ask([InterestSpec("a", keywords=("vocoder",))], model)
+    assert common is not None
+    assert rare is not None
+    assert common.hits["models"] < 0.7 * rare.hits["vocoder"]
 
 
 def test_an_example_is_not_worth_less_for_a_further_like(prepared: Prepared) -> None:
@@ -199,7 +220,7 @@ def test_an_empty_model_serves_too() -> None:
 def test_forty_papers_serve_too() -> None:
     """A fresh installation: the model saw what is to be ranked, and no more."""
     some = papers(10)
-    ready = prepare(some, [], fit(texts(some)), NOW)
+    ready = prepare(some, [], fit(some), NOW)
     taste = tastes(ready, InterestSpec("s", keywords=("speech recognition", "speaker")))[0]
     best = np.argsort(-taste, kind="stable")[:5]
     assert {field_of(some[row].paper_id, 10) for row in best} == {"speech"}
@@ -234,7 +255,7 @@ def test_a_rare_word_shared_by_chance_is_no_common_topic() -> None:
     stray = paper(901, "proteins")
     stray = replace(stray, abstract=f"{stray.abstract} zymurgy zymurgy zymurgy")
     some = [paper(number, field_of(number)) for number in range(1, 49)] + [stray]
-    small = prepare(some, [], fit(texts(some)), NOW)
+    small = prepare(some, [], fit(some), NOW)
     taste = tastes(small, InterestSpec("one", examples=(given,)), part="examples")[0]
     assert taste[small.rows[901]] < THRESHOLD
     assert max(taste[small.rows[number]] for number in range(1, 13)) > taste[small.rows[901]]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from digest.errors import UsageError
 from digest.mailer import check_address
 from digest.message import encode_address, needs_smtputf8
+from digest.pipeline.examples import resolve_examples
 from digest.pipeline.readers import (
     InterestWords,
     Schedule,
@@ -20,7 +21,6 @@ from digest.pipeline.readers import (
     add_subscriber,
     check_email,
     get_subscriber,
-    resolve_examples,
 )
 from digest.storage.database import Database
 from digest.storage.subscribers import list_interests

@@ -19,6 +19,7 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.tokens import make_token
 from digest.types import SubscriberStatus
+from digest.web import interests_form
 from tests.web_fields import Fields, fields_of, problem_beside
 from tests.web_site import READER, WebSite, demo_folder, site
 
@@ -347,7 +348,9 @@ def test_words_that_are_markup_are_shown_as_words(site: WebSite, reader: TestCli
 # --- example papers --------------------------------------------------------------------------------
 
 
-def test_a_large_profile_shows_a_few_papers_and_keeps_all(site: WebSite, reader: TestClient) -> None:
+def test_a_large_profile_shows_a_few_papers_and_keeps_all(
+    site: WebSite, reader: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     many = tuple(
         ExamplePaper(paper_id=None, title=f"Paper {n}", abstract="Many words. " * 99 + "End.")
         for n in range(2000)
@@ -361,6 +364,7 @@ def test_a_large_profile_shows_a_few_papers_and_keeps_all(site: WebSite, reader:
     answer = _press(reader, "save", i0_drop=[first.attributes["value"] or ""], i0_name="Less")
     assert answer.status_code == 303
     assert _wishes(site).interests == (InterestWish(name="Less", examples=many[1:]),)
+    monkeypatch.setattr(interests_form, "MAX_EXAMPLES", 2000)
     full = _press(reader, "save", i0_added="One title\nAnother title")
     assert "keeps 2,000 papers" in problem_beside(full.text, "i0_added")
 

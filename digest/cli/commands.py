@@ -4,8 +4,22 @@ from typing import Annotated
 
 import typer
 
-from digest.cli import incoming, mail, papers, readers, reading, sending, setup, sources, web
+from digest.cli import (
+    evaluate,
+    explaining,
+    incoming,
+    mail,
+    papers,
+    readers,
+    reading,
+    sending,
+    setup,
+    sources,
+    web,
+)
 from digest.cli.state import State
+
+MODULES = (setup, reading, sources, sending, explaining, mail, incoming, papers, readers, web, evaluate)
 
 
 def make_cli() -> typer.Typer:
@@ -19,7 +33,7 @@ def make_cli() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     cli.callback()(_root)
-    for module in (setup, reading, sources, sending, mail, incoming, papers, readers, web):
+    for module in MODULES:
         module.register(cli)
     return cli
 

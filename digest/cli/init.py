@@ -229,9 +229,9 @@ def _write_settings(answers: Answers) -> None:
 
 def _start(here: State, answers: Answers) -> None:
     """Test mail; then, since that left, settings and reader, the last days, the first digest."""
+    from digest.pipeline.examples import check_examples
     from digest.pipeline.letters import make_test_letter
     from digest.pipeline.moment import Moment
-    from digest.pipeline.readers import check_examples
     from digest.runs import run_compose, run_deliver, run_letter
 
     app = here.app

@@ -9,6 +9,8 @@ from digest.errors import UsageError
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
 Words = list[str]
+# Of a list in one line.
+MOST_SHOWN = 10
 
 
 def register(cli: typer.Typer) -> None:
@@ -86,11 +88,7 @@ def show_subscriber(context: typer.Context, email: Email, as_json: Json = False)
     for row in shown["subscriptions"]:
         day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
         print_lines(f"  {row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}")
-    for row in shown["interests"]:
-        parts = {name: value for name, value in row.items() if name != "name" and value}
-        print_lines(
-            f"  {row['name']}: " + "; ".join(f"{name} {', '.join(value)}" for name, value in parts.items())
-        )
+    print_lines(*(f"  {interest_line(row)}" for row in shown["interests"]))
     print_lines(*(f"  {kind}: {where}" for kind, where in shown["feeds"].items()))
 
 
@@ -160,12 +158,19 @@ def add_interest(
     context: typer.Context,
     email: Email,
     name: Annotated[str, typer.Option("--name", help="What to call it.")],
-    keyword: Annotated[Words | None, typer.Option("--keyword", help="A word or phrase.")] = None,
+    keyword: Annotated[
+        Words | None, typer.Option("--keyword", help="A word or phrase; its^2 weighs twice.")
+    ] = None,
     must: Annotated[Words | None, typer.Option("--must", help="One of these must be in the paper.")] = None,
     not_keyword: Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a paper out.")] = None,
-    author: Annotated[Words | None, typer.Option("--author", help="An author to follow.")] = None,
+    author: Annotated[
+        Words | None, typer.Option("--author", help="An author, ORCID=Name, or group:Name.")
+    ] = None,
     category: Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")] = None,
     example: Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")] = None,
+    only_examples: Annotated[
+        bool, typer.Option("--only-examples", help="Learn from these papers alone: no feedback joins them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add an interest, or add to the one of that name. Options may be repeated."""
@@ -180,6 +185,7 @@ def add_interest(
         authors=tuple(author or ()),
         categories=tuple(category or ()),
         examples=tuple(example or ()),
+        only_examples=only_examples,
     )
     row, unmatched = add(app.database, email, name, words, now=app.now())
     for text in unmatched:
@@ -196,11 +202,18 @@ def list_interests(context: typer.Context, email: Email, as_json: Json = False) 
     if as_json:
         print_json(rows)
         return
-    for row in rows:
-        parts = {name: value for name, value in row.items() if name != "name" and value}
-        print_lines(
-            f"{row['name']}: " + "; ".join(f"{name} {', '.join(value)}" for name, value in parts.items())
-        )
+    print_lines(*map(interest_line, rows))
+
+
+def interest_line(row: dict[str, Any]) -> str:
+    """An interest in one line; of a library only the beginning."""
+    parts = [
+        f"{name} {', '.join(value[:MOST_SHOWN])}"
+        + (f" and {len(value) - MOST_SHOWN:,} more" if len(value) > MOST_SHOWN else "")
+        for name, value in row.items()
+        if isinstance(value, list) and value
+    ]
+    return f"{row['name']}: " + "; ".join([*parts, *(["only examples"] if row["only_examples"] else [])])
 
 
 def remove_interest(

@@ -1,4 +1,4 @@
-"""Commands that read: refresh, import and enrich."""
+"""Commands that read: refresh, import and enrich; and fit, which learns from what was read."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ def register(cli: typer.Typer) -> None:
     cli.command("refresh")(refresh)
     cli.command("import")(import_pages)
     cli.command("enrich")(enrich)
+    cli.command("fit")(fit)
 
 
 def refresh(
@@ -65,6 +66,24 @@ def enrich(context: typer.Context, as_json: Json = False) -> None:
     for row in outcome.counts.get("enrichers", []):
         if row["note"]:
             note(f"digest: {row['name']}: {row['note']}")
+
+
+def fit(context: typer.Context, as_json: Json = False) -> None:
+    """Fit the ranking model anew on all papers and likes, as happens by itself when they have grown."""
+    from dataclasses import asdict
+
+    from digest.pipeline.model_store import refit
+
+    app = state(context).app
+    with progress("Fitting"):
+        report = refit(app.database, app.data_dir / "models")
+    if as_json:
+        print_json(asdict(report))
+        return
+    print_lines(
+        f"{report.papers} papers and {report.likes} likes fitted in {report.seconds:.1f} s, "
+        f"{report.peak_mb} MB at most: model {report.version}"
+    )
 
 
 def days_asked(day: date | None, since: str | None, until: str | None, today: date) -> list[date] | None:

@@ -7,6 +7,7 @@ from digest.models.base import UtcDateTime, metadata
 from digest.models.readers import (
     Feedback,
     Interest,
+    LearnedState,
     SignUp,
     Subscriber,
     Subscription,
@@ -46,6 +47,7 @@ __all__ = [
     "Feedback",
     "Interest",
     "Issue",
+    "LearnedState",
     "Letter",
     "ListedEntry",
     "Observation",

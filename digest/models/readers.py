@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, UniqueConstraint
+from sqlalchemy import JSON, Column, ForeignKey, Integer, UniqueConstraint
 from sqlmodel import Field
 
 from digest.models.base import Base, make_id, make_list, make_text, make_time
@@ -13,8 +13,9 @@ class Subscriber(Base, table=True):
     """A reader, with an address or by private feed only.
 
     ``email_key`` is the address case-folded, for finding it; ``feed_token`` names the private feeds.
-    ``left_from`` is how they stood before they left, so that leaving can be undone exactly. An ``id`` is
-    never given again: links that are signed with it outlive a reader who was deleted.
+    ``left_from`` is how they stood before they left, so that leaving can be undone exactly. What they said
+    before ``learn_from`` does not steer what they get. An ``id`` is never given again: links that are signed
+    with it outlive a reader who was deleted.
     """
 
     __tablename__ = "subscribers"
@@ -31,12 +32,16 @@ class Subscriber(Base, table=True):
     left_from: dict[str, Any] | None = Field(
         default=None, sa_column=Column("left_from", JSON(none_as_null=True), nullable=True)
     )
+    learn_from: datetime | None = make_time("learn_from", null=True)
 
 
 class Interest(Base, table=True):
-    """A topic of its own. ``examples`` are ``{"paper_id": int | null, "title": str, "abstract": str}``.
+    """A topic of its own.
 
-    ``about`` says in the reader's own sentences what it is about.
+    ``examples`` are ``{"paper_id": int | null, "title": str, "abstract": str}``, with ``"told"`` where a
+    library gave them: what it says besides (see :mod:`digest.pipeline.told`). ``about`` says in the reader's
+    own sentences what it is about. ``only_examples``: it learns from what was given with it alone, no
+    feedback joins it; feedback from before ``learn_from`` does not either.
     """
 
     __tablename__ = "interests"
@@ -51,6 +56,8 @@ class Interest(Base, table=True):
     authors: list[str] = make_list("authors")
     categories: list[str] = make_list("categories")
     examples: list[dict[str, Any]] = make_list("examples")
+    only_examples: bool = False
+    learn_from: datetime | None = make_time("learn_from", null=True)
     created_at: datetime = make_time("created_at")
 
 
@@ -115,3 +122,18 @@ class SignUp(Base, table=True):
     asked_at: datetime = make_time("asked_at", index=True)
     expires_at: datetime = make_time("expires_at")
     confirmed_at: datetime | None = make_time("confirmed_at", null=True)
+
+
+class LearnedState(Base, table=True):
+    """What was learnt of an interest (see :mod:`digest.ranking.keeping`), under a name of what it was learnt
+    from. Losing it loses nothing but the time of learning it.
+    """
+
+    __tablename__ = "learned_states"
+    subscriber_id: int = Field(
+        sa_column=Column(
+            "subscriber_id", Integer, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    fingerprint: str = Field(primary_key=True)
+    state: bytes

@@ -4,14 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 
 from digest.pipeline.due import LOOK_BACK_DAYS, Absence
-from digest.ranking import Prepared, recommend
+from digest.ranking import Learned, Prepared, recommend
 from digest.types import Profile, Recommendation, Section
 
-__all__ = ["over_time", "recommend_with_missed", "span_days"]
+__all__ = ["Question", "over_time", "question_of", "recommend_with_missed", "span_days"]
 
 # Readers who were away for about as long share what is prepared.
 SPANS = (7, 14, 30, LOOK_BACK_DAYS)
@@ -33,12 +34,13 @@ def recommend_with_missed(
     sent: Sent,
     prepared: Prepared,
     wide: Mapping[Absence, Prepared],
+    learned: Sequence[Sequence[Learned]],
 ) -> list[list[Recommendation]]:
     """What each reader gets; papers listed while they were away come last, in a section of their own.
 
-    ``absences`` goes with ``profiles``; ``wide`` has the papers to look back on. Who was away gets at most
-    ``max_papers`` of what is new, and of what was missed; both together at most half as many again as usual,
-    or twice as many after more than a week. No paper comes twice.
+    ``absences`` and ``learned`` go with ``profiles``; ``wide`` has the papers to look back on. Who was away
+    gets at most ``max_papers`` of what is new, and of what was missed; both together at most half as many
+    again as usual, or twice as many after more than a week. No paper comes twice.
     """
     listed = {absence: _listed(prepared, absence) for absence in set(absences) if absence is not None}
     new = {
@@ -46,7 +48,7 @@ def recommend_with_missed(
         for profile, absence in zip(profiles, absences, strict=True)
         if absence is not None
     }
-    found = recommend(profiles, {**sent, **new}, prepared)
+    found = recommend(profiles, {**sent, **new}, prepared, learned)
     alike: dict[int, list[int]] = defaultdict(list)
     for place, absence in enumerate(absences):
         if absence is not None:
@@ -54,7 +56,12 @@ def recommend_with_missed(
     for places in alike.values():
         away = [absences[place] for place in places]
         missed = _missed(
-            [profiles[place] for place in places], away, sent, [found[place] for place in places], wide
+            [profiles[place] for place in places],
+            away,
+            sent,
+            [found[place] for place in places],
+            wide,
+            [learned[place] for place in places],
         )
         for place, more in zip(places, missed, strict=True):
             found[place] = [*found[place], *more]
@@ -67,6 +74,7 @@ def _missed(
     sent: Sent,
     chosen: Sequence[Sequence[Recommendation]],
     wide: Mapping[Absence, Prepared],
+    learned: Sequence[Sequence[Learned]],
 ) -> list[list[Recommendation]]:
     """The best of what these readers missed, all of them looking back on the same papers."""
     known: dict[int, frozenset[int]] = {}
@@ -85,8 +93,35 @@ def _missed(
         sorted(
             (replace(one, section=Section.AWAY) for one in found), key=lambda one: (-one.score, one.paper_id)
         )
-        for found in recommend(asked, known, prepared)
+        for found in recommend(asked, known, prepared, learned)
     ]
+
+
+class Question(NamedTuple):
+    """How a paper was asked about for a reader: the profile, what counts as known, and among which papers."""
+
+    profile: Profile
+    known: frozenset[int]
+    prepared: Prepared
+
+
+def question_of(
+    paper_id: int,
+    profile: Profile,
+    absence: Absence | None,
+    new: int,
+    sent: Collection[int],
+    prepared: Prepared,
+    wide: Mapping[Absence, Prepared],
+) -> Question:
+    """How :func:`recommend_with_missed` asks about a paper for a reader who gets ``new`` new ones."""
+    if absence is None:
+        return Question(profile, frozenset(sent), prepared)
+    missed = wide[absence]
+    if paper_id not in _listed(missed, absence):
+        return Question(profile, _listed(prepared, absence).union(sent), prepared)
+    places = replace(profile, max_papers=_places(profile.max_papers, absence, new))
+    return Question(places, _others(missed, absence).union(sent), missed)
 
 
 def over_time(prepared: Prepared) -> Prepared:

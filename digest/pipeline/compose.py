@@ -23,7 +23,11 @@ from digest.pipeline.draft import Draft, empty_facts
 from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
-from digest.ranking import Prepared, prepare, recommend
+from digest.pipeline.states import States
+from digest.pipeline.usual_store import UsualStore
+from digest.pipeline.thresholds import with_thresholds
+from digest.ranking import Model, Prepared, prepare, recommend
+from digest.ranking.fading import faded
 from digest.schedule import is_served
 from digest.storage import days as day_rows
 from digest.storage import issues as issue_rows
@@ -31,18 +35,8 @@ from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
-from digest.types import (
-    DeliveryStatus,
-    IssueStatus,
-    PaperView,
-    Profile,
-)
-from digest.why import (
-    SourceCheck,
-    empty_reason,
-    summarise_coverage,
-    waited_sentence,
-)
+from digest.types import DeliveryStatus, IssueStatus, PaperView, Profile
+from digest.why import SourceCheck, empty_reason, summarise_coverage, waited_sentence
 
 __all__ = ["ComposeRules", "Composer", "Draft"]
 
@@ -68,6 +62,7 @@ class ComposeRules:
     mail_domain: str = "localhost"
     hold_h: float = 2.0
     sources: tuple[str, ...] = ()
+    likes_half_life_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +166,16 @@ class Composer:
     ) -> list[Draft]:
         """Compose and store the issues of one block of readers, with the dates that were missed before."""
         turns = {turn.subscription.id: turn for turn in block}
+        states = States()
         with self.database.read() as session:
-            drafts = self.draft(session, [turn.pair for turn in block], day, now, prepared, turns, wide)
+            pairs = [turn.pair for turn in block]
+            drafts = self.draft(session, pairs, day, now, prepared, turns, wide, states=states)
         with self.database.write() as session:
             made = self._still_due(session, drafts, moment)
             ids = [draft.subscription.id for draft in made if draft.subscription.id is not None]
             day_rows.delete_skipped(session, ids, day)
             issue_rows.add_issues(session, [self._freeze(session, draft, moment) for draft in made])
+            states.store(session)
             skipped = [one for number in ids for one in turns[number].skipped]
             day_rows.add_skipped(session, skipped, max(now, moment.now))
         return made
@@ -189,8 +187,6 @@ class Composer:
         now: datetime,
         days: int,
         prepared: Prepared,
-        *,
-        keep_model: bool = True,
     ) -> dict[Absence, Prepared]:
         """For each absence the papers to look back on; few spans serve all."""
         by_days = {days: prepared}
@@ -198,7 +194,8 @@ class Composer:
         for absence in {turn.absence for turn in turns if turn.absence is not None}:
             span = span_days(absence, day, days)
             if span not in by_days:
-                by_days[span] = over_time(self.prepare(day, now, days=span, keep_model=keep_model))
+                # With the same model, since what was learnt of a reader goes with it.
+                by_days[span] = over_time(self.prepare(day, now, days=span, model=prepared.model))
             wide[absence] = by_days[span]
         return wide
 
@@ -216,10 +213,16 @@ class Composer:
         ]
 
     def prepare(
-        self, day: date, now: datetime, *, days: int | None = None, keep_model: bool = True
+        self,
+        day: date,
+        now: datetime,
+        *,
+        days: int | None = None,
+        keep_model: bool = True,
+        model: Model | None = None,
     ) -> Prepared:
         """Everything about the papers of the last ``days`` (default: the usual window) up to that day
-        that does not depend on a reader.
+        that does not depend on a reader; with ``model``, or else the one that suits the stored papers.
         """
         with self.database.read() as session:
             first = day - timedelta(days=(days or self.rules.window_days) - 1)
@@ -230,8 +233,10 @@ class Composer:
                 replace(one, source=labels[one.source])
                 for one in paper_rows.list_sightings(session, ids, until=now)
             ]
-            model = ModelStore(self.models_dir).current(session, keep=keep_model)
-        return prepare(candidates, sightings, model, now)
+            if model is None:
+                model = ModelStore(self.models_dir, self.database).current(session, keep=keep_model)
+            usual = UsualStore(self.models_dir).current(session, now, keep=keep_model)
+        return prepare(candidates, sightings, model, now, usual.renamed(labels))
 
     def draft(
         self,
@@ -243,18 +248,23 @@ class Composer:
         turns: Mapping[int | None, Turn] | None = None,
         wide: Mapping[Absence, Prepared] | None = None,
         profiles: Sequence[Profile] | None = None,
+        states: States | None = None,
     ) -> list[Draft]:
         """What each of these readers would get on that day.
 
         ``turns`` (by subscription) and ``wide`` say what they missed before; left out, it is looked up.
-        ``profiles`` stand in for those that are stored, one for each pair.
+        ``profiles`` stand in for those that are stored, one for each pair. ``states`` takes up what is learnt
+        of them, for the caller to store.
         """
         if turns is None or wide is None:
-            turns, wide = self._looked_up(session, pairs, day, now, prepared)
+            turns, wide = self.looked_up(session, pairs, day, now, prepared)
         profiles = self._profiles(session, pairs) if profiles is None else profiles
+        profiles = [faded(profile, now, self.rules.likes_half_life_days) for profile in profiles]
+        profiles = with_thresholds(session, profiles, now)
         sent = _known(session, [profile.subscriber_id for profile in profiles])
         absences = [turns[row.id].absence if row.id in turns else None for _, row in pairs]
-        chosen = recommend_with_missed(profiles, absences, sent, prepared, wide)
+        learned = (states or States()).learned(session, profiles, prepared.model)
+        chosen = recommend_with_missed(profiles, absences, sent, prepared, wide, learned)
         wanted = {one.paper_id for recommendations in chosen for one in recommendations}
         views = paper_rows.get_views(session, sorted(wanted), until=now)
         checks = load_checks(session, day, now, window_of(pairs[0][1], self.rules.window_days))
@@ -283,14 +293,14 @@ class Composer:
             session, pairs, max_papers=rules.papers, trend_weight=rules.trend_weight
         )
 
-    def _looked_up(
+    def looked_up(
         self, session: Session, pairs: Sequence[Pair], day: date, now: datetime, prepared: Prepared
     ) -> tuple[dict[int | None, Turn], dict[Absence, Prepared]]:
         """The turns of these readers on that day, and the papers to look back on."""
         asked = Moment(now, day=day, pinned=True)
         turns = take_turns(session, pairs, asked, window_h=self.rules.issue_window_h, early=True)
         days = window_of(pairs[0][1], self.rules.window_days)
-        wide = self._wide(turns, day, now, days, prepared, keep_model=False)
+        wide = self._wide(turns, day, now, days, prepared)
         return {turn.subscription.id: turn for turn in turns}, wide
 
     def _coverage(

@@ -10,10 +10,10 @@ from sqlmodel import Session
 from digest.config import IMPORTS
 from digest.errors import DigestError, UsageError
 from digest.models import Check, Source, StoredPage
+from digest.pipeline.examples import resolve_examples
 from digest.pipeline.filing import CheckRow, Filing, file_page
 from digest.pipeline.health import record_health
 from digest.pipeline.pages import PageStore
-from digest.pipeline.readers import resolve_examples
 from digest.sources.saved import parse_saved
 from digest.storage import papers as paper_rows
 from digest.storage import sources as source_rows

@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.libraries import LibraryPaper, read_library
-from digest.pipeline.wishes import ExamplePaper, InterestWish, resolve_paper
+from digest.pipeline.examples import resolve_paper
+from digest.pipeline.wishes import ExamplePaper, InterestWish
 from digest.storage import papers as paper_rows
 from digest.storage.database import Database
 from digest.storage.profiles import LIKED

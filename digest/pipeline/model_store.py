@@ -1,58 +1,196 @@
-"""Keeps the fitted text model in the data directory and fits it again when the papers have outgrown it."""
+"""Keeps the fitted ranking model in the data directory, and has it fitted again when it is outgrown.
 
+A model is one file, ``ranking-<papers>-<likes>-<version>.npz``; the last two are kept, so that whoever
+composes with one is not disturbed by the next. Losing them loses nothing but the time of a fit.
+"""
+
+import json
 import logging
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlmodel import Session
 
 from digest.errors import StorageError
-from digest.ranking import Model, fit
+from digest.ranking import Model, fit, load_model, save_model
+from digest.storage import likes as like_rows
 from digest.storage import papers as paper_rows
+from digest.storage.database import Database
+
+__all__ = ["ModelStore", "RefitReport", "refit", "run"]
 
 _log = logging.getLogger(__name__)
 
-# How many times more (or fewer) papers there may be than when the model was fitted.
+# How many times more (or fewer) papers, or likes, there may be than when the model was fitted.
 GROWTH = 1.2
+# So many likes more change nothing.
+FEW_LIKES = 50
+KEPT = 2
+# With fewer papers a fit takes less time than starting a process does.
+IN_CHILD = 2_000
+PATIENCE_S = 1_800.0
+# -P: what lies in the working folder is none of ours, unless it was before.
+_MAIN = (
+    "import sys; sys.path[:] = sys.argv[2:]; from digest.pipeline.model_store import run; run(sys.argv[1])"
+)
+
+
+class _Size(NamedTuple):
+    papers: int
+    likes: int
+
+    @classmethod
+    def of(cls, session: Session) -> "_Size":
+        return cls(paper_rows.count_papers(session), like_rows.count_likes(session))
+
+    @classmethod
+    def told_by(cls, path: Path) -> "_Size | None":
+        """The numbers in a model's name, if it is one."""
+        parts = path.stem.split("-")
+        if len(parts) != 4 or not (parts[1].isdigit() and parts[2].isdigit()):
+            return None
+        return cls(int(parts[1]), int(parts[2]))
+
+    def suits(self, now: "_Size") -> bool:
+        """Whether a model fitted on so many serves for as many as there are now."""
+        return (
+            self.papers <= now.papers <= self.papers * GROWTH
+            and now.likes <= self.likes * GROWTH + FEW_LIKES
+            and self.likes <= now.likes * GROWTH + FEW_LIKES
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefitReport:
+    """What a fit took and gave; ``peak_mb`` is the most memory its process had."""
+
+    papers: int
+    likes: int
+    seconds: float
+    peak_mb: int
+    version: str
 
 
 class ModelStore:
-    """One file, ``terms-<number of papers>.npz``. Losing it loses nothing but the time of a fit."""
+    """The models of one data directory; safe for several threads of a process."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    _loaded: dict[Path, Model] = {}  # noqa: RUF012 - shared by all stores of the process: a model is large
+    _turn = threading.Lock()
+
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
+        """With ``database``, a large fit runs in a process of its own."""
+        self.folder, self.database = folder, database
 
     def current(self, session: Session, *, keep: bool = True) -> Model:
-        """The kept model where it still suits the stored papers, else a new one (kept if ``keep``)."""
-        papers = paper_rows.count_papers(session)
-        for path in sorted(self.folder.glob("terms-*.npz")):
-            if fits(path, papers) and (model := _load(path)) is not None:
-                return model
-        model = fit(paper_rows.iter_texts(session))
+        """The kept model where it still suits the stored papers, else a new one (kept if ``keep``).
+
+        Where nothing is to be kept, an outgrown model is better than a fit.
+        """
+        now = _Size.of(session)
+        with self._turn:
+            for path in self._paths():
+                size = _Size.told_by(path)
+                if size is not None and (size.suits(now) or (not keep and size.papers)):
+                    model = self._load(path)
+                    if model is not None:
+                        return model
+            return self._fitted(session, now, keep=keep)
+
+    def newest(self) -> Path | None:
+        """The file of the newest model, if there is one."""
+        return next(iter(self._paths()), None)
+
+    def _paths(self) -> list[Path]:
+        """The kept models, the newest first."""
+        found = [(path.stat().st_mtime_ns, path.name, path) for path in self.folder.glob("ranking-*.npz")]
+        return [path for _, _, path in sorted(found, reverse=True)]
+
+    def _load(self, path: Path) -> Model | None:
+        if path not in self._loaded:
+            try:
+                model = load_model(path)
+            except (OSError, StorageError):
+                return None  # damaged or of another version: it is fitted again
+            self._loaded.clear()
+            self._loaded[path] = model
+        return self._loaded[path]
+
+    def _fitted(self, session: Session, now: _Size, *, keep: bool) -> Model:
+        if keep and self.database is not None and now.papers >= IN_CHILD:
+            try:
+                refit(self.database, self.folder)
+                path = self.newest()
+                if path is not None and (model := self._load(path)) is not None:
+                    return model
+            except (OSError, StorageError) as error:
+                _log.warning("the ranking model is fitted in this process: %s", error)
+        model = fit(paper_rows.iter_papers(session), like_rows.iter_likes(session))
         if keep:
             try:
-                self._replace(model, papers)
+                self.keep(model, now.papers, now.likes)
             except (OSError, StorageError) as error:
                 # A model that cannot be kept costs a fit each time, and no digest.
                 _log.warning("the model cannot be kept in %s: %s", self.folder, error)
         return model
 
-    def _replace(self, model: Model, papers: int) -> None:
+    def keep(self, model: Model, papers: int, likes: int) -> Path:
+        """Store a model fitted on so many papers and likes, and drop the oldest. Raises ``OSError``."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.folder / f"terms-{papers}.npz"
-        model.save(target)
-        for old in self.folder.glob("terms-*.npz"):
-            if old != target:
-                old.unlink(missing_ok=True)
+        target = self.folder / f"ranking-{papers}-{likes}-{model.version}.npz"
+        save_model(model, target)
+        for old in [*self._paths()[KEPT:], *self.folder.glob("terms-*.npz")]:
+            old.unlink(missing_ok=True)
+        return target
 
 
-def fits(path: Path, papers: int) -> bool:
-    """Whether a model of that name was fitted on about as many papers as there are."""
-    number = path.stem.removeprefix("terms-")
-    return number.isdigit() and int(number) <= papers <= int(number) * GROWTH
+def refit(database: Database, folder: Path) -> RefitReport:
+    """Fit the model anew, whether it is outgrown or not, in a process of its own: so the memory that a fit
+    takes is given back when it ends.
 
-
-def _load(path: Path) -> Model | None:
+    Raises ``StorageError`` where that fails; the model that was there stays.
+    """
+    url = database.url.render_as_string(hide_password=False)
     try:
-        return Model.load(path)
-    except (OSError, ValueError, KeyError, EOFError, StorageError):
-        return None  # damaged or of another version: it is fitted again
+        done = subprocess.run(  # noqa: S603 - ourselves
+            [sys.executable, "-P", "-c", _MAIN, str(folder), *sys.path],
+            input=json.dumps({"url": url}),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StorageError(
+            f"fitting the ranking model took more than {PATIENCE_S / 60:.0f} minutes"
+        ) from error
+    try:
+        return RefitReport(**json.loads(done.stdout.splitlines()[-1]))
+    except (IndexError, ValueError, TypeError) as error:
+        told = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        raise StorageError(f"the ranking model was not fitted: {told[0]}") from error
+
+
+def run(folder: str) -> None:
+    """Be the child: fit a model of the database named on standard input, and tell what came of it."""
+    import resource
+
+    database = Database(json.load(sys.stdin)["url"])
+    store, began = ModelStore(Path(folder)), time.monotonic()
+    with database.read() as session:
+        size = _Size.of(session)
+        model = fit(paper_rows.iter_papers(session), like_rows.iter_likes(session))
+    store.keep(model, size.papers, size.likes)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    report = {
+        "papers": size.papers,
+        "likes": size.likes,
+        "seconds": round(time.monotonic() - began, 2),
+        "peak_mb": peak,
+        "version": model.version,
+    }
+    print(json.dumps(report))  # noqa: T201 - it is read by the parent

@@ -48,6 +48,7 @@ __all__ = [
 PAGE = 50
 OWN_ISSUES = 30
 EXCERPT = 340
+MOST_TITLES = 30
 # Nobody's: what a mail that is only looked at is signed for, so that none of its links does anything.
 NOBODY = 0
 DAYS = {"mon": "Mondays", "tue": "Tuesdays", "wed": "Wednesdays", "thu": "Thursdays", "fri": "Fridays"} | {
@@ -249,9 +250,17 @@ def _interest(one: InterestWish) -> list[tuple[str, str]]:
         ("Never", ", ".join(one.not_keywords)),
         ("Authors", ", ".join(one.authors)),
         ("Categories", ", ".join(one.categories)),
-        ("Papers like", " · ".join(example["title"] for example in one.examples)),
+        ("Papers like", _titles(one)),
+        ("Learns", "from these alone" if one.only_examples else ""),
     ]
     return [(label, text) for label, text in parts if text]
+
+
+def _titles(one: InterestWish) -> str:
+    """The titles of an interest's papers; of a library the beginning."""
+    more = len(one.examples) - MOST_TITLES
+    titles = " · ".join(example["title"] for example in one.examples[:MOST_TITLES])
+    return f"{titles} · and {more:,} more" if more > 0 else titles
 
 
 # --- issues to look at -----------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Preview: a reader's issue as it was frozen, or as it would be now. Stores nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from digest.message import make_message_id
 from digest.models import Issue, Subscriber, Subscription
@@ -14,9 +15,22 @@ from digest.pipeline.readers import get_subscriber
 from digest.render import render_html, render_text
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.types import Cadence, IssueStatus, IssueView, Section
+from digest.types import Cadence, IssueStatus, IssueView, Recommendation, Section
 
-__all__ = ["preview_as"]
+__all__ = ["preview_as", "told_reasons"]
+
+
+class _Chosen(NamedTuple):
+    """A recommended paper: the parts of its score (see ``digest.ranking.parts``), its reasons with facts."""
+
+    paper_id: int
+    parts: dict[str, float]
+    why: list[dict[str, Any]]
+
+
+def told_reasons(one: Recommendation) -> list[dict[str, Any]]:
+    """The reasons of a recommendation as JSON, as they are stored too."""
+    return [{"kind": reason.kind, "text": reason.text, "facts": dict(reason.facts)} for reason in one.reasons]
 
 
 def preview_as(
@@ -39,15 +53,20 @@ def preview_as(
             stored = None  # only the mark of a date that had no issue; one can still be made
         if stored is not None and stored.id is not None:
             view = issue_rows.load_issue_views(session, [stored.id])[stored.id]
-            ids = [row.paper_id for row in issue_rows.list_recommendations(session, stored.id)]
+            chosen = [
+                _Chosen(row.paper_id, row.parts, row.reasons)
+                for row in issue_rows.list_recommendations(session, stored.id)
+            ]
             reason = stored.reason
         else:
             draft = _draft(composer, subscriber, subscription, moment)
             view, reason = draft.view(), str(draft.reason or "")
-            ids = [one.paper_id for one in draft.recommendations]
+            chosen = [
+                _Chosen(one.paper_id, dict(one.parts), told_reasons(one)) for one in draft.recommendations
+            ]
     composed_at = stored.composed_at if stored else None
     if form == "json":
-        return _as_json(view, ids, stored, reason), composed_at
+        return _as_json(view, chosen, stored, reason), composed_at
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     assembler = Assembler(deliverer.envelope)
     reader = Addressee(subscriber.id, subscriber.token_version, Cadence(subscription.cadence))
@@ -68,19 +87,23 @@ def _draft(composer: Composer, subscriber: Subscriber, subscription: Subscriptio
         return composer.draft(session, [(subscriber, subscription)], day, now, prepared)[0]
 
 
-def _as_json(view: IssueView, ids: list[int], stored: Issue | None, reason: str | None) -> dict[str, Any]:
+def _as_json(
+    view: IssueView, chosen: Sequence[_Chosen], stored: Issue | None, reason: str | None
+) -> dict[str, Any]:
     sections = []
     for section in Section:
         papers = [
             {
-                "id": paper_id,
+                "id": one.paper_id,
                 "arxiv_id": item.paper.arxiv_id,
                 "title": item.paper.title,
                 "score": item.score,
                 "interest": item.interest,
                 "reasons": list(item.reasons),
+                "parts": one.parts,
+                "why": one.why,
             }
-            for paper_id, item in zip(ids, view.items, strict=True)
+            for one, item in zip(chosen, view.items, strict=True)
             if item.section is section
         ]
         if papers:

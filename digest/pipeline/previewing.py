@@ -143,9 +143,10 @@ def _rows(
 ) -> list[Interest]:
     """The interests as they would be stored, so with the ids that feedback was said for. Not stored."""
     rows = interest_rows(wishes, subscriber_id, now)
-    stored = {one.name: one.id for one in subscriber_rows.list_interests(session, subscriber_id)}
+    stored = {one.name: one for one in subscriber_rows.list_interests(session, subscriber_id)}
     olds = old_names(wishes, stored, renamed)
     for row in rows:
-        row.id = stored[olds[row.name]] if row.name in olds else None
+        old = stored[olds[row.name]] if row.name in olds else None
+        row.id, row.learn_from = (old.id, old.learn_from) if old is not None else (None, None)
     # In the order of storing: among equals the first interest is the one that a paper is shown for.
     return sorted(rows, key=lambda row: (row.id is None, row.id or 0))

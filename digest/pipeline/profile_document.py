@@ -4,6 +4,7 @@
 
     {"format": "paper-digest-profile", "version": 1,
      "address": "me@example.org", "pause": {"paused": false, "until": null},
+     "learn_from": {"all": "2026-03-01T08:00:00+00:00", "interests": {…}},
      "wishes": {"cadence": "daily", …, "interests": [{"name": …, "examples": [{"title": …, "paper": 0}]}]},
      "papers": [{"title": …, "abstract": …, "authors": […], "arxiv_id": …, "doi": …, "other_ids": {…},
                  "url": …, "published_on": "2026-03-02", "venue": …}],
@@ -11,7 +12,8 @@
      "received": [0, 1]}
 
 Papers are told by their ids and words, since every installation numbers them in its own way; everything
-else names them by their place in ``papers`` (from 0).
+else names them by their place in ``papers`` (from 0). An example that is none of them has its ``abstract``; each
+may have ``told`` (see :mod:`digest.pipeline.told`).
 """
 
 import json
@@ -29,13 +31,14 @@ __all__ = ["FORMAT", "VERSION", "Pause", "ProfileDocument", "SaidWord", "load_js
 
 FORMAT: Final = "paper-digest-profile"
 VERSION: Final = 1
-MAX_PAPERS: Final = 20_000
+MAX_PAPERS: Final = 100_000
 MAX_SAID: Final = 40_000
 MAX_OTHER_IDS: Final = 20
 MAX_AUTHORS: Final = 3000
 MAX_NOTE: Final = 4000
 MAX_PROBLEMS: Final = 20
 MAX_DIGITS: Final = 18
+MAX_STARTS: Final = 200
 # What is said of papers travels; what was only received is told apart.
 SAID: Final = (FeedbackKind.MORE.value, FeedbackKind.LESS.value, FeedbackKind.SAVED.value)
 
@@ -74,6 +77,13 @@ class ProfileDocument:
     received: tuple[int, ...]
     pause: Pause
     problems: tuple[str, ...] = ()
+    learn_from: datetime | None = None
+    interests_learn_from: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def learns_anew(self) -> bool:
+        """Whether some of what was said is not to steer any more."""
+        return self.learn_from is not None or bool(self.interests_learn_from)
 
 
 @dataclass(slots=True)
@@ -118,6 +128,8 @@ def read_profile(document: object) -> ProfileDocument:
     problems = _Problems()
     papers = _read_papers(document.get("papers"), problems)
     places = frozenset(place for place, paper in enumerate(papers) if paper is not None)
+    starts = document.get("learn_from")
+    starts = starts if isinstance(starts, Mapping) else {}
     return ProfileDocument(
         address=clean_text(_text(document.get("address")), limit=320),
         wishes=_read_wishes(document.get("wishes"), places),
@@ -126,6 +138,8 @@ def read_profile(document: object) -> ProfileDocument:
         received=_read_received(document.get("received"), places, problems),
         pause=_read_pause(document.get("pause")),
         problems=problems.told(),
+        learn_from=_time(starts.get("all")),
+        interests_learn_from=_read_starts(starts.get("interests")),
     )
 
 
@@ -273,6 +287,11 @@ def _read_received(value: object, places: frozenset[int], problems: _Problems) -
     for _ in range(len(given) - len(fitting)):
         problems.add("a received paper that is not among the papers")
     return tuple(dict.fromkeys(fitting))
+
+
+def _read_starts(value: object) -> dict[str, datetime]:
+    told = list(value.items())[:MAX_STARTS] if isinstance(value, Mapping) else []
+    return {clean_text(_text(name), limit=200): at for name, one in told if (at := _time(one)) is not None}
 
 
 def _read_pause(value: object) -> Pause:

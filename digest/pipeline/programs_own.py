@@ -11,7 +11,7 @@ from digest.models import Feedback, Subscriber
 from digest.pipeline.programs import NotThereError, Page, ToldPaper, read_cursor, tell_papers
 from digest.pipeline.saved import clean_note
 from digest.pipeline.steering import save_wishes, wishes_of
-from digest.pipeline.wishes import ExamplePaper, Wishes
+from digest.pipeline.wishes import ExamplePaper, Wishes, with_told
 from digest.storage import catalogue
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
@@ -58,14 +58,16 @@ def change_wishes(database: Database, subscriber: Subscriber, given: Mapping[str
     """Make these (as ``Wishes.as_dict`` gives them) a reader's wishes.
 
     Raises ``UsageError`` for what cannot be. An example that is named by the id of a stored paper has that
-    paper's words; one that names nothing is left out.
+    paper's words; one that names nothing is left out. What a library told of one stays with it.
     """
     with database.read() as session:
         interests = [
             dict(one) | {"examples": [_resolved(session, example) for example in one.get("examples", ())]}
             for one in given.get("interests", ())
         ]
-    wishes = Wishes.from_dict(dict(given) | {"interests": interests})
+    wishes = with_told(
+        Wishes.from_dict(dict(given) | {"interests": interests}), wishes_of(database, _id(subscriber))
+    )
     save_wishes(database, _id(subscriber), wishes, renamed={}, now=now)
     return describe(database, subscriber)
 

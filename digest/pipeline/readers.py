@@ -12,6 +12,8 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
+from digest.pipeline.examples import resolve_paper
+from digest.pipeline.interest_wish import WORD_LISTS, check_words
 from digest.schedule import check_zone
 from digest.storage import bounces as bounce_rows
 from digest.storage import papers as paper_rows
@@ -30,13 +32,11 @@ __all__ = [
     "add_subscriber",
     "change_schedule",
     "check_email",
-    "check_examples",
     "feed_links",
     "get_subscriber",
     "pause_subscriber",
     "remove_interest",
     "remove_subscriber",
-    "resolve_examples",
     "show_subscriber",
 ]
 
@@ -74,7 +74,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class InterestWords:
-    """What a person says an interest is made of. ``examples`` are ids or titles."""
+    """What a person says an interest is made of. ``examples`` are ids or titles.
+
+    The rest is as :class:`~digest.pipeline.interest_wish.InterestWish` has it.
+    """
 
     keywords: tuple[str, ...] = ()
     must_keywords: tuple[str, ...] = ()
@@ -82,6 +85,7 @@ class InterestWords:
     authors: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    only_examples: bool = False
 
 
 def check_email(address: str) -> str:
@@ -240,7 +244,6 @@ def show_subscriber(
 ) -> dict[str, Any]:
     """All that is known of a subscriber, JSON-ready."""
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
-    names = ("keywords", "must_keywords", "not_keywords", "authors", "categories")
     token = subscriber.feed_token
     return {
         "email": subscriber.email,
@@ -260,8 +263,9 @@ def show_subscriber(
         ],
         "interests": [
             {"name": row.name}
-            | {name: getattr(row, name) for name in names}
+            | {name: getattr(row, name) for name in WORD_LISTS}
             | {"examples": [example["title"] for example in row.examples]}
+            | {"only_examples": row.only_examples}
             for row in subscriber_rows.list_interests(session, subscriber.id)
         ],
         "feeds": {
@@ -285,15 +289,17 @@ def add_interest(
         raise UsageError("an interest needs a name (--name)")
     if not any((words.keywords, words.must_keywords, words.authors, words.categories, words.examples)):
         raise UsageError("an interest needs at least one keyword, author, category or example")
+    check_words((*words.keywords, *words.must_keywords), words.authors)
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         rows = {row.name: row for row in subscriber_rows.list_interests(session, subscriber.id)}
         row = rows.get(name) or Interest(subscriber_id=subscriber.id, name=name, created_at=now)
-        for field in ("keywords", "must_keywords", "not_keywords", "authors", "categories"):
+        for field in WORD_LISTS:
             setattr(row, field, _union(getattr(row, field), getattr(words, field)))
-        examples = [_example(session, text) for text in words.examples]
-        row.examples = row.examples + [example for example in examples if example not in row.examples]
+        row.only_examples = row.only_examples or words.only_examples
+        examples = [resolve_paper(session, text) for text in words.examples]
+        row.examples = row.examples + [dict(one) for one in examples if one not in row.examples]
         subscriber_rows.add_interest(session, row)
         return row, [example["title"] for example in examples if example["paper_id"] is None]
 
@@ -301,45 +307,6 @@ def add_interest(
 def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
     cleaned = (clean_text(word, limit=MAX_WORDS) for word in more)
     return list(dict.fromkeys([*have, *(word for word in cleaned if word)]))
-
-
-def _example(session: Session, text: str) -> dict[str, Any]:
-    paper = paper_rows.find_paper(session, text)
-    if paper is None:
-        return {"paper_id": None, "title": text, "abstract": ""}
-    return {"paper_id": paper.id, "title": paper.title, "abstract": paper.abstract}
-
-
-def check_examples(database: Database, texts: Sequence[str]) -> None:
-    """Raise ``UsageError`` for a title that several stored papers have."""
-    with database.read() as session:
-        for text in texts:
-            paper_rows.find_paper(session, text)
-
-
-def resolve_examples(database: Database) -> int:
-    """Match examples given before their paper was stored; return how many were found.
-
-    One whose title several papers have stays as it is: nobody is here to say which is meant.
-    """
-    found = 0
-    with database.write() as session:
-        for subscriber in subscriber_rows.list_subscribers(session):
-            assert subscriber.id is not None  # noqa: S101 - stored rows have ids
-            for row in subscriber_rows.list_interests(session, subscriber.id):
-                examples = [_matched(session, example) for example in row.examples]
-                if examples != row.examples:
-                    found += sum(new != old for new, old in zip(examples, row.examples, strict=True))
-                    row.examples = examples
-                    subscriber_rows.add_interest(session, row)
-    return found
-
-
-def _matched(session: Session, example: dict[str, Any]) -> dict[str, Any]:
-    if example["paper_id"] is None:
-        with suppress(UsageError):
-            return _example(session, example["title"])
-    return example
 
 
 def remove_interest(database: Database, email: str, name: str) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from digest.errors import UsageError
 from digest.libraries import LibraryPaper, write_bibtex, write_csl_json, write_csv, write_ris
 from digest.pipeline.rating import MAX_NOTE, say
+from digest.pipeline.told import library_paper
 from digest.storage import papers as paper_rows
 from digest.storage import saved as saved_rows
 from digest.storage import subscribers as subscriber_rows
@@ -20,7 +21,7 @@ from digest.storage.database import Database
 from digest.storage.saved import SavedRow, SavedText
 from digest.storage.works import load_works
 from digest.text import clean_lines, normalise
-from digest.types import Entry, FeedbackKind, PaperView
+from digest.types import FeedbackKind, PaperView
 
 __all__ = [
     "FORMATS",
@@ -188,29 +189,3 @@ def write_paper(database: Database, paper_id: int, ending: str) -> str | None:
         number = _number(session, paper_id)
         work = load_works(session, keep_those(session, [number])).get(number)
     return FORMATS[ending]([library_paper(work)]) if work is not None else None
-
-
-def library_paper(work: Entry, note: str = "") -> LibraryPaper:
-    """A stored paper as other programs know papers; what kind of work it is goes by its ids."""
-    kind = "article" if work.doi or work.venue else "preprint" if work.arxiv_id else "other"
-    return LibraryPaper(
-        title=work.title,
-        abstract=work.abstract,
-        authors=work.authors,
-        arxiv_id=work.arxiv_id,
-        doi=work.doi,
-        other_ids=work.other_ids,
-        url=work.url,
-        year=_year(work),
-        venue=work.venue or "",
-        kind=kind,
-        note=note,
-    )
-
-
-def _year(work: Entry) -> int | None:
-    if work.published_on is not None:
-        return work.published_on.year
-    # Since April 2007 an arXiv id begins with its year and month.
-    is_dated = work.arxiv_id is not None and "." in work.arxiv_id
-    return 2000 + int(work.arxiv_id[:2]) if is_dated and work.arxiv_id else None

@@ -14,8 +14,16 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Feedback, Subscriber
+from digest.pipeline.learning import take_starts, told_starts
 from digest.pipeline.profile_document import FORMAT, VERSION, Pause, ProfileDocument, SaidWord, read_profile
-from digest.pipeline.wishes import ExamplePaper, InterestWish, Wishes, load_wishes, store_wishes
+from digest.pipeline.wishes import (
+    ExamplePaper,
+    InterestWish,
+    Wishes,
+    example_paper,
+    load_wishes,
+    store_wishes,
+)
 from digest.schedule import local_date
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
@@ -59,6 +67,7 @@ def export_profile(session: Session, subscriber: Subscriber) -> dict[str, Any]:
             "paused": subscriber.status == SubscriberStatus.PAUSED,
             "until": until.isoformat() if until is not None else None,
         },
+        "learn_from": told_starts(session, subscriber),
         "wishes": _told_wishes(wishes, works, places),
         "papers": [_told_paper(work, whole=paper_id in telling) for paper_id, work in works.items()],
         "feedback": [
@@ -86,10 +95,11 @@ def _told_example(
     example: ExamplePaper, works: Mapping[int, Entry], places: Mapping[int, int]
 ) -> dict[str, Any]:
     work = works.get(example["paper_id"] or 0)
+    told = {"told": example["told"]} if "told" in example else {}
     if work is None or example["paper_id"] is None:
-        return {"title": example["title"], "abstract": example["abstract"]}
+        return {"title": example["title"], "abstract": example["abstract"], **told}
     # The words that count are those of the stored paper.
-    return {"title": work.title, "abstract": work.abstract, "paper": places[example["paper_id"]]}
+    return {"title": work.title, "paper": places[example["paper_id"]], **told}
 
 
 def _told_paper(work: Entry, *, whole: bool) -> dict[str, Any]:
@@ -120,7 +130,8 @@ class ImportPlan:
 
     ``said`` counts the new words on papers by kind, ``notes`` those with a note, ``received`` the papers that
     count as received from then on, ``unknown`` those not stored here. ``schedule``: whether anything besides
-    interests changes. ``pause`` is only set where it would change.
+    interests changes. ``pause`` is only set where it would change; ``learning``: some of what was said is not
+    to steer any more.
     """
 
     address: str
@@ -135,12 +146,13 @@ class ImportPlan:
     unknown: int = 0
     pause: Pause | None = None
     problems: tuple[str, ...] = ()
+    learning: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would change."""
         parts = (self.added, self.changed, self.removed, self.schedule, self.said, self.notes, self.received)
-        return not any(parts) and self.pause is None
+        return not any(parts) and self.pause is None and not self.learning
 
 
 @dataclass(slots=True)
@@ -177,6 +189,9 @@ def apply_import(session: Session, subscriber: Subscriber, document: object, now
     numbers = {place: real.get(number, number) for place, number in found.numbers.items()}
     store_wishes(session, subscriber, _wishes(found.document, numbers), now)
     _store_said(session, subscriber, found, real, now)
+    document = found.document
+    if document.learns_anew:
+        take_starts(session, subscriber, document.learn_from, document.interests_learn_from)
     if plan.pause is not None:
         status = SubscriberStatus.PAUSED
         subscriber_rows.set_status(session, subscriber, status, paused_until=plan.pause.until, now=now)
@@ -185,7 +200,7 @@ def apply_import(session: Session, subscriber: Subscriber, document: object, now
 
 def _prepare(session: Session, subscriber: Subscriber, given: object) -> _Import:
     document = given if isinstance(given, ProfileDocument) else read_profile(given)
-    needed = {one.place for one in document.said} | set(document.received)
+    needed = {one.place for one in document.said} | set(document.received) | _telling_examples(document)
     numbers, unknown = _numbers(session, document.papers, needed)
     stored = {(one.paper_id, one.kind): one for one in list_feedback(session, _number(subscriber))}
     found = _Import(document, numbers, unknown, _wishes(document, numbers), {}, {}, {}, [])
@@ -197,6 +212,22 @@ def _prepare(session: Session, subscriber: Subscriber, given: object) -> _Import
     if len(stored) + len(found.new) + len(found.received) > MAX_FEEDBACK:
         raise UsageError(f"with this, more than {MAX_FEEDBACK:,} words on papers would be yours")
     return found
+
+
+def _telling_examples(document: ProfileDocument) -> set[int]:
+    """The places of example papers that can be recognised once they are read: by an id, or by their text."""
+    places = {
+        one["paper_id"] - 1
+        for interest in document.wishes.interests
+        for one in interest.examples
+        if one["paper_id"] is not None
+    }
+    papers = document.papers
+    return {
+        place
+        for place in places
+        if (paper := papers[place]) and (paper.arxiv_id or paper.doi or paper.other_ids or paper.abstract)
+    }
 
 
 def _numbers(
@@ -225,11 +256,15 @@ def _wishes(document: ProfileDocument, numbers: Mapping[int, int]) -> Wishes:
     """The wishes with example papers by their numbers here; one that is not stored counts by its words."""
 
     def here(example: ExamplePaper) -> ExamplePaper:
-        place = example["paper_id"]
-        number = numbers.get(place - 1, 0) if place is not None else 0
-        return ExamplePaper(
-            paper_id=number if number > 0 else None, title=example["title"], abstract=example["abstract"]
-        )
+        if example["paper_id"] is None:
+            return example
+        place = example["paper_id"] - 1
+        number, paper = numbers.get(place, 0), document.papers[place]
+        abstract = example["abstract"] or (paper.abstract if paper is not None else "")
+        told = example.get("told")
+        if number > 0:
+            return example_paper(number, example["title"], "", told)
+        return example_paper(None, example["title"], abstract, told)
 
     def resolved(interest: InterestWish) -> InterestWish:
         return replace(interest, examples=tuple(map(here, interest.examples)))
@@ -274,6 +309,7 @@ def _plan(session: Session, subscriber: Subscriber, found: _Import, now: datetim
         unknown=len(found.unknown),
         pause=_pause(subscriber, found.document.pause, local_date(now, found.wishes.zone)),
         problems=found.document.problems,
+        learning=found.document.learns_anew,
     )
 
 

@@ -14,11 +14,11 @@ from sqlmodel import Session, col, select
 
 from digest.errors import FetchError, ParseError
 from digest.models import Check, Source, StoredPage
+from digest.pipeline.examples import resolve_examples
 from digest.pipeline.filing import CheckRow, Filing, file_page
 from digest.pipeline.health import record_health
 from digest.pipeline.imports import MAX_BYTES, file_saved
 from digest.pipeline.pages import PageStore
-from digest.pipeline.readers import resolve_examples
 from digest.pipeline.reading import ConfiguredSource
 from digest.sources import saved
 from digest.storage import sources as source_rows

@@ -7,73 +7,59 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import Any
 
 from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Interest, Subscriber, Subscription
+from digest.pipeline.interest_wish import (
+    MAX_ABOUT,
+    MAX_ABSTRACT,
+    MAX_EXAMPLES,
+    MAX_TITLE,
+    MAX_WORD,
+    MAX_WORDS,
+    WORD_LISTS,
+    ExamplePaper,
+    InterestWish,
+    check_words,
+    clean_interest,
+    example_paper,
+    read_interest,
+)
 from digest.schedule import check_zone
-from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
-from digest.text import clean_text
 from digest.types import Cadence, Section
 
 __all__ = [
     "HIDEABLE",
+    "MAX_ABOUT",
+    "MAX_ABSTRACT",
+    "MAX_EXAMPLES",
+    "MAX_TITLE",
+    "MAX_WORD",
+    "MAX_WORDS",
     "WEEKDAYS",
     "ExamplePaper",
     "InterestWish",
     "Wishes",
     "clean_interest",
+    "example_paper",
     "interest_rows",
     "load_wishes",
     "old_names",
-    "resolve_paper",
     "store_wishes",
     "subscription_row",
+    "with_told",
 ]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The sections that a reader can do without; the other one is what they missed.
 HIDEABLE = (Section.FOLLOWING, Section.FOR_YOU, Section.TRENDING, Section.RISING)
 MAX_INTERESTS = 50
-MAX_WORDS = 200  # of one interest, in each of its fields
-MAX_EXAMPLES = 2000
-MAX_WORD = 200
-MAX_ABOUT = 4000
-MAX_TITLE = 2000
-MAX_ABSTRACT = 20_000
+MAX_EXAMPLES_IN_ALL = 50_000
 NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
-
-
-class ExamplePaper(TypedDict):
-    """A paper that speaks for an interest; ``paper_id`` is ``None`` as long as it is not stored."""
-
-    paper_id: int | None
-    title: str
-    abstract: str
-
-
-@dataclass(frozen=True, slots=True)
-class InterestWish:
-    """One interest. ``name`` is how the reader calls it, ``about`` what it is about, in sentences."""
-
-    name: str
-    about: str = ""
-    keywords: tuple[str, ...] = ()
-    must_keywords: tuple[str, ...] = ()
-    not_keywords: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    examples: tuple[ExamplePaper, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it asks for nothing."""
-        return not any(
-            (self.about, self.keywords, self.must_keywords, self.authors, self.categories, self.examples)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,29 +115,11 @@ class Wishes:
         """Wishes as ``as_dict`` gave them or a person wrote them; ``UsageError`` for anything else."""
         try:
             known = {name: given[name] for name in Wishes.__slots__ if name in given}
-            interests = tuple(_read_interest(one) for one in known.pop("interests", ()))
+            interests = tuple(read_interest(one) for one in known.pop("interests", ()))
             hidden = tuple(str(one) for one in known.pop("hidden_sections", ()))
             return Wishes(interests=interests, hidden_sections=hidden, **known).checked()
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise UsageError(f"these are no wishes: {error}") from error
-
-
-def _read_interest(given: Mapping[str, Any]) -> InterestWish:
-    words = ("keywords", "must_keywords", "not_keywords", "authors", "categories")
-    examples = tuple(
-        ExamplePaper(
-            paper_id=one.get("paper_id"),
-            title=str(one.get("title", "")),
-            abstract=str(one.get("abstract", "")),
-        )
-        for one in given.get("examples", ())
-    )
-    return InterestWish(
-        name=str(given["name"]),
-        about=str(given.get("about", "")),
-        examples=examples,
-        **{name: tuple(str(word) for word in given.get(name, ())) for name in words},
-    )
 
 
 def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
@@ -167,51 +135,31 @@ def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
             raise UsageError("an interest needs a name")
         if clean.name in names:
             raise UsageError(f"two interests are called {clean.name!r}; give each its own name")
+        check_words((*clean.keywords, *clean.must_keywords), clean.authors)
         names.add(clean.name)
         kept.append(clean)
+    if sum(len(one.examples) for one in kept) > MAX_EXAMPLES_IN_ALL:
+        raise UsageError(f"at most {MAX_EXAMPLES_IN_ALL:,} example papers are kept; remove some")
     return tuple(kept)
 
 
-def clean_interest(one: InterestWish) -> InterestWish:
-    """The same with clean, bounded text; may be empty."""
-    return InterestWish(
-        name=clean_text(one.name, limit=MAX_WORD),
-        about=clean_text(one.about, limit=MAX_ABOUT),
-        keywords=_clean_words(one.keywords),
-        must_keywords=_clean_words(one.must_keywords),
-        not_keywords=_clean_words(one.not_keywords),
-        authors=_clean_words(one.authors),
-        categories=_clean_words(one.categories),
-        examples=tuple(
-            ExamplePaper(
-                paper_id=_paper_number(example["paper_id"]),
-                title=title,
-                abstract=clean_text(example["abstract"], limit=MAX_ABSTRACT),
-            )
-            for example in one.examples[:MAX_EXAMPLES]
-            if (title := clean_text(example["title"], limit=MAX_TITLE))
-        ),
+def with_told(wishes: Wishes, before: Wishes) -> Wishes:
+    """The wishes; of an example that was there before, what was told of it, which no form carries."""
+    told = {
+        one["paper_id"] or one["title"]: one["told"]
+        for interest in before.interests
+        for one in interest.examples
+        if "told" in one
+    }
+
+    def again(one: ExamplePaper) -> ExamplePaper:
+        kept = one.get("told") or told.get(one["paper_id"] or one["title"])
+        return example_paper(one["paper_id"], one["title"], one["abstract"], kept)
+
+    return replace(
+        wishes,
+        interests=tuple(replace(one, examples=tuple(map(again, one.examples))) for one in wishes.interests),
     )
-
-
-def _paper_number(given: object) -> int | None:
-    return given if type(given) is int and 0 < given < 2**31 else None
-
-
-def _clean_words(words: Sequence[str]) -> tuple[str, ...]:
-    cleaned = (clean_text(word, limit=MAX_WORD) for word in words[:MAX_WORDS])
-    return tuple(dict.fromkeys(word for word in cleaned if word))
-
-
-def resolve_paper(session: Session, text: str) -> ExamplePaper:
-    """The paper that a person means by an id, an address or a title; by its words where none is stored.
-
-    Raises ``UsageError`` for a title that several stored papers have.
-    """
-    paper = paper_rows.find_paper(session, text)
-    if paper is None:
-        return ExamplePaper(paper_id=None, title=clean_text(text, limit=MAX_TITLE), abstract="")
-    return ExamplePaper(paper_id=paper.id, title=paper.title, abstract=paper.abstract)
 
 
 # --- rows ------------------------------------------------------------------------------------------
@@ -221,26 +169,7 @@ def load_wishes(session: Session, subscriber_id: int) -> Wishes:
     """What a subscriber chose."""
     row = subscriber_rows.list_subscriptions(session, subscriber_id)[0]
     return Wishes(
-        interests=tuple(
-            InterestWish(
-                name=one.name,
-                about=one.about,
-                keywords=tuple(one.keywords),
-                must_keywords=tuple(one.must_keywords),
-                not_keywords=tuple(one.not_keywords),
-                authors=tuple(one.authors),
-                categories=tuple(one.categories),
-                examples=tuple(
-                    ExamplePaper(
-                        paper_id=example.get("paper_id"),
-                        title=example.get("title", ""),
-                        abstract=example.get("abstract", ""),
-                    )
-                    for example in one.examples
-                ),
-            )
-            for one in subscriber_rows.list_interests(session, subscriber_id)
-        ),
+        interests=tuple(map(_wish, subscriber_rows.list_interests(session, subscriber_id))),
         cadence=row.cadence,
         weekday=WEEKDAYS[row.weekday],
         hour=row.hour,
@@ -250,6 +179,20 @@ def load_wishes(session: Session, subscriber_id: int) -> Wishes:
         max_papers=row.max_papers,
         trend_weight=row.trend_weight,
         hidden_sections=tuple(row.hidden_sections),
+    )
+
+
+def _wish(row: Interest) -> InterestWish:
+    words: dict[str, Any] = {name: tuple(getattr(row, name)) for name in WORD_LISTS}
+    return InterestWish(
+        name=row.name,
+        about=row.about,
+        examples=tuple(
+            example_paper(one.get("paper_id"), one.get("title", ""), one.get("abstract", ""), one.get("told"))
+            for one in row.examples
+        ),
+        only_examples=row.only_examples,
+        **words,
     )
 
 
@@ -309,34 +252,25 @@ def old_names(wishes: Wishes, stored: Container[str], renamed: Mapping[str, str]
 
 # No name that is cleaned begins so.
 MOVING = "\x01"
-INTEREST_FIELDS = (
-    "about",
-    "keywords",
-    "must_keywords",
-    "not_keywords",
-    "authors",
-    "categories",
-    "examples",
-)
+INTEREST_FIELDS = ("about", *WORD_LISTS, "examples", "only_examples")
 
 
 def interest_rows(wishes: Wishes, subscriber_id: int, now: datetime) -> list[Interest]:
     """The interests as rows, not stored."""
-    return [
-        Interest(
-            subscriber_id=subscriber_id,
-            name=one.name,
-            about=one.about,
-            keywords=list(one.keywords),
-            must_keywords=list(one.must_keywords),
-            not_keywords=list(one.not_keywords),
-            authors=list(one.authors),
-            categories=list(one.categories),
-            examples=[dict(example) for example in one.examples],
-            created_at=now,
-        )
-        for one in wishes.interests
-    ]
+    return [_row(one, subscriber_id, now) for one in wishes.interests]
+
+
+def _row(one: InterestWish, subscriber_id: int, now: datetime) -> Interest:
+    words: dict[str, Any] = {name: list(getattr(one, name)) for name in WORD_LISTS}
+    return Interest(
+        subscriber_id=subscriber_id,
+        name=one.name,
+        about=one.about,
+        examples=[dict(example) for example in one.examples],
+        only_examples=one.only_examples,
+        created_at=now,
+        **words,
+    )
 
 
 def subscription_row(wishes: Wishes, subscriber_id: int, now: datetime) -> Subscription:

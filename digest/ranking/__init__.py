@@ -1,12 +1,31 @@
 """Which of the day's papers are for whom, and why: pure, from values and arrays to recommendations.
 
-``fit`` a :class:`Model` on all stored texts (nightly), ``prepare`` the day's candidates once, ``recommend``
-for all readers. It reads no clock, no database and no network; only :meth:`Model.save` and
-:meth:`Model.load` touch a file.
+``fit`` a :class:`Model` on all stored papers (nightly), ``learn`` the interests that changed, ``prepare`` the
+day's candidates once, ``recommend`` for all readers. It reads no clock, no database and no network; only
+``save_model`` and ``load_model`` touch a file.
 """
 
-from digest.ranking.model import Model, fit
+from digest.ranking.fitting import fit
+from digest.ranking.keeping import fingerprint, pack, unpack
+from digest.ranking.learning import Learned, learn
+from digest.ranking.model import Model
 from digest.ranking.prepared import Prepared, prepare
 from digest.ranking.recommending import recommend
+from digest.ranking.saving import load_model, save_model
+from digest.ranking.taste import closeness
 
-__all__ = ["Model", "Prepared", "fit", "prepare", "recommend"]
+__all__ = [
+    "Learned",
+    "Model",
+    "Prepared",
+    "closeness",
+    "fingerprint",
+    "fit",
+    "learn",
+    "load_model",
+    "pack",
+    "prepare",
+    "recommend",
+    "save_model",
+    "unpack",
+]

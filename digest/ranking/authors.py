@@ -1,7 +1,8 @@
-"""Which candidates are by a followed author: exact names, and names that only differ by initials.
+"""Which candidates are by a followed author: exact names, those that differ by initials, and groups.
 
 Names are compared case-folded and without accents; "Example, Ada" is Ada Example. It does not know
-people: two authors of one name are one here.
+people: two authors of one name are one here. An ORCID iD is kept beside a name, and no source tells one, so
+it is the name that is compared. A group is a paper's organisation, or stands among its authors.
 """
 
 import re
@@ -16,20 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.terms import fold
+from digest.text import read_followed
 from digest.types import Candidate
 
 __all__ = ["AuthorIndex", "AuthorMatch", "compare", "index_authors", "name_parts"]
 
 _PART = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class AuthorMatch(NamedTuple):
-    """A candidate's row, the followed name, the name as the paper has it, and whether they are equal."""
+    """A candidate's row, the followed name, the name as the paper has it, and whether they are equal.
+
+    ``followed`` is the name alone, without the iD or the word that it was written with.
+    """
 
     row: int
     followed: str
     listed: str
     exact: bool
+    is_group: bool = False
 
 
 @lru_cache(maxsize=4_096)
@@ -75,25 +82,49 @@ class AuthorIndex:
     candidates: Sequence[Candidate]
 
     def find(self, followed: str) -> list[AuthorMatch]:
-        """Return the candidates by an author; of one paper, an exact name before a similar one."""
-        key = _key(followed)
+        """Return the candidates by an author; of one paper, an exact name before a similar one.
+
+        ``followed`` is as people write it (see :func:`digest.text.read_followed`).
+        """
+        meant = read_followed(followed)
+        key = _key(meant.name)
         if key is None:
             return []
         first, last = np.searchsorted(self.keys, key, "left"), np.searchsorted(self.keys, key, "right")
-        matches: dict[int, AuthorMatch] = {}
-        for row in sorted({int(row) for row in self.rows[first:last]}):
-            for listed in self.candidates[row].authors:
-                kind = compare(followed, listed)
-                if kind == "exact" or (kind and row not in matches):
-                    matches[row] = AuthorMatch(row, followed, listed, kind == "exact")
-        return list(matches.values())
+        match = self._group if meant.is_group else self._author
+        found = (match(int(row), meant.name) for row in np.unique(self.rows[first:last]))
+        return [one for one in found if one is not None]
+
+    def _author(self, row: int, name: str) -> AuthorMatch | None:
+        similar = None
+        for listed in self.candidates[row].authors:
+            kind = compare(name, listed)
+            if kind == "exact":
+                return AuthorMatch(row, name, listed, True)
+            if kind and similar is None:
+                similar = AuthorMatch(row, name, listed, False)
+        return similar
+
+    def _group(self, row: int, name: str) -> AuthorMatch | None:
+        paper, words = self.candidates[row], _group_words(name)
+        for listed in (paper.organisation or "", *paper.authors):
+            if _group_words(listed) == words:
+                return AuthorMatch(row, name, listed, True, is_group=True)
+        return None
+
+
+@lru_cache(maxsize=4_096)
+def _group_words(name: str) -> tuple[str, ...]:
+    """All words of a group's name; a number tells groups apart."""
+    return tuple(_WORD.findall(fold(name)))
 
 
 def index_authors(candidates: Sequence[Candidate]) -> AuthorIndex:
-    """Index the authors of candidates; a row is a candidate's place in the sequence."""
+    """Index the authors and organisations of candidates; a row is a candidate's place in the sequence."""
     keys, rows = array("q"), array("i")
     for row, candidate in enumerate(candidates):
-        found = {key for name in candidate.authors if (key := _key(name)) is not None}
+        names = (*candidate.authors, candidate.organisation or "")
+        found = {key for name in names if (key := _key(name)) is not None}
         keys.extend(found)
         rows.extend([row] * len(found))
     key_of, row_of = np.array(keys, dtype=np.int64), np.array(rows, dtype=np.int32)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.ranking.features import TITLE_WEIGHT
 from digest.ranking.terms import FUNCTION_WORDS, Token, tokenise, tokens_of, words
 
 __all__ = ["Hits", "IndexBuilder", "TermIndex"]
 
-TITLE_WEIGHT = 3
 # Places between two fields: more than any term spans, so that no phrase goes across.
 GAP = (-1,) * 4
 # Squared count at which a keyword says half of what it can: once in passing is little, in the title much.
@@ -51,16 +51,17 @@ class Hits:
 class TermIndex:
     """The words of all candidates in a row, titles first in each, as columns of terms.
 
-    ``words`` has a column per place, -1 for function words and between texts. A term is looked up by one
-    pass over it, which for a week of papers takes as long as a look into an inverted index would, and
-    needs no second copy. Joined forms of hyphenated words are kept apart: ``joined`` are their columns,
-    ascending, with places and widths beside them. ``text_starts`` and ``title_ends`` have a place per
-    candidate; ``extra`` are columns of terms the model does not know.
+    ``places`` are those of all words, column after column and ascending within each; those of column ``c``
+    end at ``ends[c + 1]`` (column -1 stands for function words and for what is between texts). Joined forms
+    of hyphenated words are kept apart: ``joined`` are their columns, ascending, with places and widths beside
+    them. ``text_starts`` and ``title_ends`` have a place per candidate; ``extra`` are columns of terms the
+    model does not know.
     """
 
     known: Mapping[str, int]
     extra: Mapping[str, int]
-    words: Ints
+    places: Ints
+    ends: Ints
     joined: Ints
     joined_places: Ints
     joined_widths: Ints
@@ -82,7 +83,7 @@ class TermIndex:
         if column is None:
             nothing = np.empty(0, dtype=np.int32)
             return nothing, nothing
-        starts = np.flatnonzero(self.words == column).astype(np.int32)
+        starts = self.places[self.ends[column] : self.ends[column + 1]]
         first, last = np.searchsorted(self.joined, (column, column + 1))
         if first == last:
             return starts, starts + 1
@@ -227,7 +228,8 @@ class IndexBuilder:
         self._joined: list[tuple[int, int, int]] = []
         self._text_starts, self._title_ends = array("i"), array("i")
 
-    def _column(self, term: str) -> int:
+    def column(self, term: str) -> int:
+        """Return a term's column, a new one for a term that is neither known nor had before."""
         found = self.known.get(term)
         if found is None:
             found = self.extra.setdefault(term, len(self.known) + len(self.extra))
@@ -239,9 +241,9 @@ class IndexBuilder:
             tokens = tokens_of(word)
             single = [token.term for token in tokens if token.width == 1]
             entry = _Entry(
-                tuple(-1 if term in FUNCTION_WORDS else self._column(term) for term in single),
-                tuple((self._column(token.term), token.width) for token in tokens if token.width > 1),
-                tuple(self._column(token.term) for token in tokens if token.feature),
+                tuple(-1 if term in FUNCTION_WORDS else self.column(term) for term in single),
+                tuple((self.column(token.term), token.width) for token in tokens if token.width > 1),
+                tuple(self.column(token.term) for token in tokens if token.feature),
             )
             if len(self._entries) >= self.REMEMBERED:
                 self._entries.clear()
@@ -272,12 +274,13 @@ class IndexBuilder:
     def build(self) -> TermIndex:
         """Return the index; the builder is used up."""
         joined = np.array(sorted(self._joined), dtype=np.int32).reshape(-1, 3)
+        columns = np.frombuffer(self._places, dtype=np.int32) if self._places else np.empty(0, dtype=np.int32)
+        sizes = np.bincount(columns + 1, minlength=len(self.known) + len(self.extra) + 1)
         return TermIndex(
             known=self.known,
             extra=self.extra,
-            words=np.frombuffer(self._places, dtype=np.int32)
-            if self._places
-            else np.empty(0, dtype=np.int32),
+            places=np.argsort(columns, kind="stable").astype(np.int32),
+            ends=np.cumsum(sizes).astype(np.int32),
             joined=np.ascontiguousarray(joined[:, 0]),
             joined_places=joined[:, 1],
             joined_widths=joined[:, 2],

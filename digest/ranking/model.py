@@ -1,39 +1,55 @@
-"""What the ranking knows of the stored papers as a whole: which words are common, what is usual.
+"""What the ranking knows of the stored papers as a whole, and of all readers' likes.
 
-A model is fitted over all stored texts in one pass and bounded memory, and saved for the next morning.
-It holds no matrix of the papers: a vocabulary with document frequencies, and a small sample of texts
-(the background) that tells how similar any paper is to any other.
+A model is fitted on all stored papers in one pass and bounded memory (:mod:`digest.ranking.fitting`) and
+saved for the next mornings. With ``n`` texts, ``df`` of them with a term, and ``count`` weighted by field::
+
+    x      = unit((1 + log count) × idf)          idf = log((n + 1) / (df + 0.5))^1.5
+    z      = unit(x V)                            V: the 128 largest right singular vectors of the known x
+    e      = unit(x E)                            E: vectors of words (:mod:`digest.ranking.word_space`)
+    sigma² = Σ_k (s_k²/n) (v_k·x)² + Σ_t D_t x_t²    the mean square similarity of x to the known papers,
+                                                  from their singular values s and what these leave over, D
+    f      = a paper's place among the readers' likes (factors), carried to a new paper by its words
+
+Dividing a similarity by ``sigma`` keeps papers that are similar to everything from being recommended to
+everybody ("hubness"). It is the largest single gain on likes held out of the train rows of citeulike-t.
 """
 
-import heapq
-import os
-import tempfile
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Self
-from zipfile import BadZipFile
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from digest.errors import StorageError
-from digest.ranking.terms import feature_counts
+from digest.ranking.features import Text, count_rows
+from digest.ranking.linear import Floats, scaled, unit_rows, unit_sparse
 
-__all__ = ["IDF_POWER", "Model", "fit", "idf_of", "weigh"]
+__all__ = ["IDF_POWER", "Fitted", "Model", "Shared", "idf_of", "weigh"]
 
-MAX_TERMS = 200_000
-BACKGROUND = 1_000
-FORMAT = 1
 # Chosen on held-out train rows of citeulike-t (1,974 readers, nDCG@20): power 1 .213, 1.5 .215, 2 .213;
 # raw counts and no counts at all are worse than 1 + log(count).
 IDF_POWER = 1.5
+# Of the singular vectors that sigma is made from, as many make the latent space.
+LATENT = 128
+# Liked papers whose factors a new paper gets: by words, by vectors of words, and by the latent space, with
+# the power that similarity has and the weight of each. Chosen on held-out train rows of citeulike-t: +.003
+# over words alone, and flat around (powers 4 to 10, 25 to 100 papers, weights by half).
+NEIGHBOURS = 50
+BY_WORDS, BY_VECTORS, BY_LATENT = (2, 1.0), (6, 1.0), (6, 0.6)
+# A background this small says little: scales count what is typical as so many texts more.
+PRIOR_TEXTS = 20
+# Typical deviation of a reader's scores where there is no background at all.
+NO_BACKGROUND = 1.0
+CARRIED_AT_ONCE = 512
+# Papers of the background that show what is typical.
+TYPICAL = slice(0, 200)
+
+Ints = NDArray[np.int32]
+Ids = NDArray[np.int64]
 
 
-def idf_of(frequency: NDArray[np.int32], texts: int) -> NDArray[np.float32]:
+def idf_of(frequency: Ints, texts: int) -> Floats:
     """Return the weight of terms found in ``frequency`` of ``texts`` texts: log((n+1)/(df+0.5))^1.5.
 
     A term seen once weighs as one seen twice: it may be a slip of the pen.
@@ -42,7 +58,7 @@ def idf_of(frequency: NDArray[np.int32], texts: int) -> NDArray[np.float32]:
     return np.asarray(np.log((max(texts, 2) + 1) / (counted + 0.5)) ** IDF_POWER, dtype=np.float32)
 
 
-def weigh(counts: sp.csr_array, idf: NDArray[np.float32]) -> sp.csr_array:
+def weigh(counts: sp.csr_array, idf: Floats) -> sp.csr_array:
     """Turn rows of term counts into TF-IDF rows of length 1, in place: (1 + log count) × idf, normalised.
 
     Rows without any weight stay zero.
@@ -52,133 +68,224 @@ def weigh(counts: sp.csr_array, idf: NDArray[np.float32]) -> sp.csr_array:
     for first in range(0, counts.nnz, 1 << 20):  # in slices: no second array as large as the matrix
         part = slice(first, first + (1 << 20))
         counts.data[part] *= idf[counts.indices[part]]
-    for row in range(counts.shape[0]):
-        part = slice(counts.indptr[row], counts.indptr[row + 1])
-        length = float(np.sqrt(np.square(counts.data[part], dtype=np.float64).sum()))
-        if length > 0:
-            counts.data[part] /= length
-    return counts
+    return unit_sparse(counts)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Model:
-    """Vocabulary, document frequencies and a background sample of the texts it was fitted on.
+class Shared:
+    """What many readers' likes say of papers.
 
-    ``terms`` maps each term to its column, in alphabetical order; ``frequency`` holds the number of
-    texts per column; ``background`` holds term counts, one row per sampled text (at most 1,000).
+    ``ids`` are the liked papers, ascending; ``words`` their TF-IDF rows over sigma (papers × terms);
+    ``topics`` their rows of latent space and vectors of words (papers × k), ``factors`` of what readers like
+    (papers × f), each of length 1. ``share`` is the part of all likes that another reader shares.
+    ``background`` holds the factors of the model's background papers.
+    """
+
+    ids: Ids
+    words: sp.csr_array
+    topics: NDArray[np.float16]
+    factors: Floats
+    share: float
+    background: Floats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fitted:
+    """The arrays of a model, as they are stored.
+
+    ``terms`` are in alphabetical order, ``frequency`` holds the number of texts of each, of ``texts`` in
+    all. ``columns`` are the terms of the spaces (ascending), ``basis`` the singular vectors (columns × 200),
+    ``energy`` s²/n of each, ``rest`` the mean square of each term that the basis leaves over, ``floor`` the
+    least sigma. ``vectors`` are those of words (columns × 128). ``background`` are term counts of a small
+    sample of the papers, ``background_ids`` their ids.
     """
 
     terms: Mapping[str, int]
-    frequency: NDArray[np.int32]
+    frequency: Ints
     texts: int
+    columns: Ints
+    basis: Floats
+    vectors: Floats
+    energy: Floats
+    rest: Floats
+    floor: float
     background: sp.csr_array
+    background_ids: Ids
+    shared: Shared | None = None
 
-    def save(self, path: Path | str) -> None:
-        """Write the model to ``path``, whole or not at all; equal models give equal bytes."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, **self._arrays())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
 
-    def _arrays(self) -> dict[str, Any]:
-        words = "\n".join(self.terms).encode("utf-8", "surrogatepass")
-        return {
-            "format": np.array([FORMAT, self.texts], dtype=np.int64),
-            "terms": np.frombuffer(words, dtype=np.uint8),
-            "frequency": self.frequency,
-            "indptr": self.background.indptr.astype(np.int32),
-            "indices": self.background.indices.astype(np.int32),
-            "counts": self.background.data.astype(np.float32),
-        }
+class Model:
+    """A fitted model, ready for use. ``version`` names its content: equal models have equal versions."""
 
-    @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read a saved model.
+    def __init__(self, fitted: Fitted, version: str) -> None:
+        self.fitted, self.version = fitted, version
+        self.terms, self.texts = fitted.terms, fitted.texts
+        self.shared = fitted.shared
+        unseen = idf_of(np.zeros(1, dtype=np.int32), fitted.texts)
+        # One more weight at the end, for terms that the model does not know.
+        self.idf = np.concatenate([idf_of(fitted.frequency, fitted.texts), unseen])
+        self._place = np.full(len(fitted.terms) + 1, -1, dtype=np.int32)
+        self._place[fitted.columns] = np.arange(len(fitted.columns), dtype=np.int32)
+        self._rest = np.append(fitted.rest, np.float32(0))
+        self._spaces = np.ascontiguousarray(np.hstack([fitted.basis, fitted.vectors]))
 
-        Raises ``FileNotFoundError`` where there is none and :class:`StorageError` for a file that is no
-        model or one of another version; both mean: fit again.
+    @property
+    def spaces(self) -> tuple[slice, ...]:
+        """Where the parts of a dense row stand: latent space, vectors of words, factors; any may be empty."""
+        latent = min(LATENT, self.fitted.basis.shape[1])
+        words = latent + self.fitted.vectors.shape[1]
+        factors = 0 if self.shared is None else self.shared.factors.shape[1]
+        return slice(0, latent), slice(latent, words), slice(words, words + factors)
+
+    @property
+    def topic_size(self) -> int:
+        """How many dimensions latent space and vectors of words have: none where nothing was fitted."""
+        return int(self.spaces[1].stop)
+
+    @property
+    def topics(self) -> int:
+        """How many spaces tell topics: 0 to 2. So much is the squared length of a paper's row in them."""
+        return sum(space.stop > space.start for space in self.spaces[:2])
+
+    def weighed(self, counts: sp.csr_array) -> sp.csr_array:
+        """Turn counts (columns: the model's terms, then any others) into TF-IDF rows, in place."""
+        more = counts.shape[1] - len(self.terms)
+        return weigh(counts, np.concatenate([self.idf[:-1], np.repeat(self.idf[-1:], max(more, 0))]))
+
+    def projected(self, x: sp.csr_array) -> Floats:
+        """Return x in both spaces, without slicing it: terms outside them have no row."""
+        place = self._place[np.minimum(x.indices, len(self.terms))]
+        inside = place >= 0
+        ends = np.concatenate([[0], np.cumsum(inside)])[x.indptr]
+        some = sp.csr_array(
+            (x.data[inside], place[inside], ends), shape=(x.shape[0], len(self.fitted.columns))
+        )
+        return np.asarray(some @ self._spaces, dtype=np.float32)
+
+    def sigma(self, x: sp.csr_array, projected: Floats) -> Floats:
+        """Return the root mean square similarity of each row to the known papers; 1 where none are known."""
+        if not self.fitted.floor:
+            return np.ones(x.shape[0], dtype=np.float32)
+        rest = self._rest[np.minimum(x.indices, len(self.terms))] * np.square(x.data)
+        alone = sp.csr_array((rest, x.indices, x.indptr), shape=x.shape).sum(axis=1)
+        squares = np.square(projected[:, : len(self.fitted.energy)]) @ self.fitted.energy
+        squares += np.asarray(alone).ravel()
+        return np.asarray(np.maximum(np.sqrt(np.maximum(squares, 0)), self.fitted.floor), dtype=np.float32)
+
+    def topic_rows(self, projected: Floats) -> Floats:
+        """Return latent space and vectors of words side by side, each of length 1 (rows × topic size)."""
+        used, width = self.spaces[0].stop, self.fitted.basis.shape[1]
+        return np.hstack([unit_rows(projected[:, :used]), unit_rows(projected[:, width:])])
+
+    def carried(self, x: sp.csr_array, topics: Floats, ids: Sequence[int | None]) -> Floats:
+        """Return the factors of papers (rows × f): their own where readers liked them, else from the liked
+        papers that are most like them.
         """
-        try:
-            with Path(path).open("rb") as file:
-                archive = np.load(file, allow_pickle=False)
-                # A lone array is no archive, and has none of the names.
-                files = archive.files if isinstance(archive, np.lib.npyio.NpzFile) else ()
-                return cls._from({name: archive[name] for name in files})
-        except (ValueError, KeyError, IndexError, EOFError, BadZipFile, UnicodeDecodeError) as error:
-            raise StorageError(f"the ranking model in {path} cannot be read: {error}") from error
+        shared = self.shared
+        if shared is None:
+            return np.zeros((x.shape[0], 0), dtype=np.float32)
+        found = np.zeros((x.shape[0], shared.factors.shape[1]), dtype=np.float32)
+        wanted = np.array([-1 if one is None else one for one in ids], dtype=np.int64)
+        at = np.minimum(np.searchsorted(shared.ids, wanted), len(shared.ids) - 1)
+        own = shared.ids[at] == wanted
+        found[own] = shared.factors[at[own]]
+        others = np.flatnonzero(~own)
+        for first in range(0, len(others), CARRIED_AT_ONCE):
+            some = others[first : first + CARRIED_AT_ONCE]
+            found[some] = self._carry(x[some], topics[some])
+        return found
 
-    @classmethod
-    def _from(cls, arrays: Mapping[str, Any]) -> Self:
-        version, texts = (int(number) for number in arrays["format"])
-        if version != FORMAT:
-            raise ValueError(f"it has format {version}, not {FORMAT}")
-        words = arrays["terms"].tobytes().decode("utf-8", "surrogatepass")
-        terms = {term: column for column, term in enumerate(words.split("\n") if words else ())}
-        frequency, indptr = arrays["frequency"], arrays["indptr"]
-        if len(terms) != len(frequency) or texts < 0:
-            raise ValueError("its parts do not fit together")
-        shape = (len(indptr) - 1, len(terms))
-        background = sp.csr_array((arrays["counts"], arrays["indices"], indptr), shape=shape)
-        background.check_format(full_check=True)
-        return cls(terms, frequency, texts, background)
+    def _carry(self, x: sp.csr_array, topics: Floats) -> Floats:
+        """Mix the factors of the liked papers nearest by words, by vectors of words and by latent space."""
+        shared, (latent, words, _) = self.shared, self.spaces
+        assert shared is not None  # noqa: S101 - only then there is something to carry
+        columns = shared.words.shape[1]
+        if x.shape[1] > columns:  # terms that the model does not know are in no liked paper
+            x = x[:, :columns]
+        mixed = _nearest((x @ shared.words.T).toarray(), BY_WORDS, shared.factors)
+        mixed += _nearest(topics[:, latent] @ self._liked[:, latent].T, BY_LATENT, shared.factors)
+        if words.stop > words.start:
+            centred = unit_rows(topics[:, words] - self._middle)
+            mixed += _nearest(centred @ self._liked[:, words].T, BY_VECTORS, shared.factors)
+        return unit_rows(mixed)
+
+    @cached_property
+    def _middle(self) -> Floats:
+        """The mean vector of the liked papers: what all papers have in common."""
+        assert self.shared is not None  # noqa: S101
+        return np.asarray(self.shared.topics[:, self.spaces[1]].astype(np.float32).mean(axis=0))
+
+    @cached_property
+    def _liked(self) -> Floats:
+        """The liked papers' topics, the vectors of words from their middle."""
+        assert self.shared is not None  # noqa: S101
+        rows = self.shared.topics.astype(np.float32)
+        words = self.spaces[1]
+        if words.stop > words.start:
+            rows[:, words] = unit_rows(rows[:, words] - self._middle)
+        return rows
+
+    def dense(self, x: sp.csr_array, projected: Floats, ids: Sequence[int | None]) -> Floats:
+        """Return topics and factors side by side, as ``spaces`` says."""
+        topics = self.topic_rows(projected)
+        return np.hstack([topics, self.carried(x, topics, ids)])
+
+    def latent(self, papers: Sequence[Text]) -> Floats:
+        """Return papers by their topics: papers × k, rows of length 1 (0 for one without known words)."""
+        rows = self.topic_rows(self.projected(self.weighed(count_rows(papers, self.terms).rows)))
+        return np.asarray(rows / np.sqrt(max(self.topics, 1)), dtype=np.float32)
+
+    @cached_property
+    def background(self) -> "Background":
+        """The sample of known papers on which a reader's scores are standardised."""
+        x = self.weighed(self.fitted.background.copy())
+        projected = self.projected(x)
+        sigma = self.sigma(x, projected)
+        factors = np.zeros((x.shape[0], 0), np.float32) if self.shared is None else self.shared.background
+        words = scaled(x.copy(), 1 / sigma)
+        dense = np.hstack([self.topic_rows(projected), factors])
+        each = (
+            (x[TYPICAL] @ words.T).toarray(),
+            *(dense[TYPICAL, own] @ dense[:, own].T for own in self.spaces),
+        )
+        return Background(
+            ids=self.fitted.background_ids,
+            x=x,
+            words=sp.csr_array(words.T),
+            dense=dense,
+            usual_sigma=float(sigma.mean()) if len(sigma) else 1.0,
+            typical=tuple(_typical(one) for one in each),
+        )
 
 
-def fit(texts: Iterable[str], *, max_terms: int = MAX_TERMS, sample: int = BACKGROUND) -> Model:
-    """Fit a model on a stream of texts (title and abstract together), each read once.
+@dataclass(frozen=True, eq=False, slots=True)
+class Background:
+    """A sample of the known papers: ``words`` (terms × papers) over sigma, ``dense`` as ``Model.dense`` is.
 
-    Exact and independent of their order while they hold fewer than ``2 × max_terms`` distinct terms.
-    Beyond, the rarest are forgotten each time that bound is reached (ties: the alphabet), so memory does
-    not grow with the number of texts. The sample is the texts with the smallest hashes.
+    ``typical`` has the usual standard deviation of one paper's similarity to the others by words and in each
+    of the spaces; ``usual_sigma`` is the mean sigma.
     """
-    frequency: Counter[str] = Counter()
-    heap: list[tuple[int, int, Counter[str]]] = []
-    number = 0
-    for number, text in enumerate(texts, 1):
-        counts = feature_counts(text)
-        frequency.update(counts.keys())
-        if len(frequency) > 2 * max_terms:
-            frequency = _most_frequent(frequency, max_terms)
-        if counts:
-            place = int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
-            item = (-place, number, counts)
-            if len(heap) < sample:
-                heapq.heappush(heap, item)
-            elif item > heap[0]:
-                heapq.heapreplace(heap, item)
-    kept = sorted(_most_frequent(frequency, max_terms))
-    terms = {term: column for column, term in enumerate(kept)}
-    found = np.array([frequency[term] for term in kept], dtype=np.int32)
-    ordered = sorted(heap, key=lambda item: (-item[0], item[1]))
-    return Model(terms, found, number, _rows([counts for _, _, counts in ordered], terms))
+
+    ids: Ids
+    x: sp.csr_array
+    words: sp.csr_array
+    dense: Floats
+    usual_sigma: float
+    typical: tuple[float, ...]
 
 
-def _most_frequent(frequency: Counter[str], most: int) -> Counter[str]:
-    """Keep the ``most`` most frequent terms, the alphabet deciding between equals."""
-    if len(frequency) <= most:
-        return frequency
-    room = most
-    for value, number in sorted(Counter(frequency.values()).items(), reverse=True):
-        if number > room:
-            edge = set(sorted(term for term, count in frequency.items() if count == value)[:room])
-            return Counter({t: c for t, c in frequency.items() if c > value or (c == value and t in edge)})
-        room -= number
-    return frequency
+def _typical(similar: Floats) -> float:
+    if similar.shape[1] < 3:
+        return NO_BACKGROUND
+    np.fill_diagonal(similar, np.nan)  # a paper is no measure of itself
+    deviation = float(np.nanmean(np.nanstd(similar, axis=1)))
+    return deviation if deviation > 0 else NO_BACKGROUND
 
 
-def _rows(counted: list[Counter[str]], terms: Mapping[str, int]) -> sp.csr_array:
-    indptr, indices, counts = [0], [], []
-    for row in counted:
-        known = sorted((terms[term], count) for term, count in row.items() if term in terms)
-        indices.extend([column for column, _ in known])
-        counts.extend([float(count) for _, count in known])
-        indptr.append(len(indices))
-    parts = (np.array(counts, np.float32), np.array(indices, np.int32), np.array(indptr, np.int32))
-    return sp.csr_array(parts, shape=(len(counted), len(terms)))
+def _nearest(similar: Floats, how: tuple[int, float], factors: Floats) -> Floats:
+    """Return the weighted factors of the 50 most similar liked papers, of the length that ``how`` says."""
+    power, weight = how
+    most = min(NEIGHBOURS, similar.shape[1] - 1)
+    least = -np.partition(-similar, most, axis=1)[:, most : most + 1]
+    near = np.where(similar > np.maximum(least, 0), similar, 0) ** power
+    return weight * unit_rows(np.asarray(sp.csr_array(near) @ factors, dtype=np.float32))

@@ -1,24 +1,27 @@
 """Why a paper is there, in words, made from the same numbers that chose it.
 
-Every reason is true of the paper as stored: keywords are there, shared words stand in both papers and are
-those that made them close, votes are those observed. At most three, the strongest first.
+Every reason is true of the paper as stored: keywords are there, votes are those observed, and the liked paper
+that is named is the one from which most of the closeness comes (see :mod:`digest.ranking.likeness`). At most
+two, the strongest first.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from digest.ranking.library import Library, chosen_examples, stack, wanted
-from digest.ranking.selection import Pick, Reader
+from digest.ranking.asking import wanted
+from digest.ranking.library import Library
+from digest.ranking.likeness import Nearest, nearest_liked
+from digest.ranking.parts import examples_of
+from digest.ranking.reader import Pick, Reader
+from digest.ranking.taste import Tastes
 from digest.ranking.terms import feature_counts
 from digest.ranking.trend import Growth
-from digest.types import Example, InterestSpec, Reason, Section
+from digest.types import Candidate, InterestSpec, Reason, Section
 
-__all__ = ["MOST_REASONS", "explain", "since_when"]
+__all__ = ["MOST_REASONS", "categories_found", "explain", "since_when", "stands"]
 
-MOST_REASONS = 3
+MOST_REASONS = 2
 TITLE_LENGTH = 60
 # A trend below this is no reason for a paper that was chosen by taste.
 NOTABLE_TREND = 0.5
@@ -39,43 +42,53 @@ _ORIGIN = {
 Weighed = tuple[float, Reason]
 
 
-def explain(reader: Reader, picks: Sequence[Pick], library: Library) -> list[tuple[Reason, ...]]:
-    """Return the reasons of each pick, in the order of the picks."""
+def explain(
+    reader: Reader, picks: Sequence[Pick], parts: Sequence[dict[str, float]], tastes: Tastes, library: Library
+) -> list[tuple[Reason, ...]]:
+    """Return the reasons of each pick, in the order of the picks; ``parts`` are those of its score."""
     zone = ZoneInfo(reader.profile.zone)
-    closest = _closest(reader, picks, library)
+    closest = _closest(picks, parts, tastes, library)
     found = []
-    for pick in picks:
+    for at, (pick, own) in enumerate(zip(picks, parts, strict=True)):
         if pick.section is Section.TRENDING:
-            weighed = _growth(pick, library, zone) + _votes(pick, library)
+            weighed = _growth(library.prepared.trend.growth[pick.row], library, zone) + _votes(pick, library)
         elif pick.section is Section.RISING:
-            weighed = _growth(pick, library, zone) + _unusual(pick, library)
+            growth = library.prepared.trend.growth[pick.row]
+            weighed = _growth(growth, library, zone) + _unusual(pick, library)
         else:
-            weighed = _liked(reader, pick, library) + closest.get(pick.row, [])
-            if reader.weight > 0 and pick.parts["trend"] >= NOTABLE_TREND:
+            weighed = _liked(pick, own, tastes, library) + closest.get(at, [])
+            if reader.weight > 0 and own["trend"] >= NOTABLE_TREND:
                 # Votes as such stand beside each paper; that they grow is worth a word.
-                more = _growth(pick, library, zone)
-                weighed += [(reader.weight * pick.parts["trend"], reason) for _, reason in more]
+                more = _growth(library.prepared.trend.growth[pick.row], library, zone)
+                weighed += [(reader.weight * own["trend"], reason) for _, reason in more]
+        if pick.section is Section.DIFFERENT and pick.interest is not None:
+            weighed.append((9.0, _different(tastes.interests[pick.interest])))
         if not weighed and pick.interest is not None:
-            weighed = [_fallback(reader.interests[pick.interest])]
+            weighed = [_fallback(tastes.interests[pick.interest])]
         weighed.sort(key=lambda item: -item[0])
         found.append(tuple(reason for _, reason in weighed[:MOST_REASONS]))
     return found
 
 
-def _liked(reader: Reader, pick: Pick, library: Library) -> list[Weighed]:
+def _liked(pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library) -> list[Weighed]:
     if pick.interest is None:
         return []
-    interest = reader.interests[pick.interest]
+    interest = tastes.interests[pick.interest]
     weighed: list[Weighed] = []
     if pick.author is not None:
         weighed.append((9.0, _author(pick)))
-    must = [word for word in sorted(set(interest.must_keywords)) if _stands(word, pick.row, library)]
+    must = [word for word in sorted(set(interest.must_keywords)) if stands(word, pick.row, library)]
     if must:
         weighed.append((8.0, Reason("must", f"must-have {_keywords_text(must[:2])}", {"keywords": must})))
-    weighed += _keywords(interest, pick, library, must)
-    if pick.parts["category"] > 0:
-        weighed.append((pick.parts["category"], _category(interest, pick, library)))
+    weighed += _keywords(pick, parts, tastes, library, must)
+    if parts["category"] > 0:
+        weighed.append((parts["category"], _category(interest, pick, library)))
     return weighed
+
+
+def _different(interest: InterestSpec) -> Reason:
+    text = f"not quite “{interest.name}”: a word from you on this one teaches most"
+    return Reason("different", text, {"interest": interest.name})
 
 
 def _fallback(interest: InterestSpec) -> Weighed:
@@ -91,10 +104,10 @@ def _author(pick: Pick) -> Reason:
     return Reason("author", f"author “{listed}” may be {followed}, whom you follow", facts)
 
 
-def _stands(keyword: str, row: int, library: Library) -> bool:
-    hits = library.hits(keyword)
-    place = hits.at(row)
-    return place is not None and bool(hits.exact[place])
+def stands(keyword: str, row: int, library: Library) -> bool:
+    """Return whether a keyword stands in a candidate as it is written."""
+    place = library.place(keyword, row)
+    return place is not None and bool(library.hits(keyword).exact[place])
 
 
 def _keywords_text(words: Sequence[str]) -> str:
@@ -102,22 +115,26 @@ def _keywords_text(words: Sequence[str]) -> str:
     return f"keyword{'s' if len(words) > 1 else ''} {quoted}"
 
 
-def _keywords(interest: InterestSpec, pick: Pick, library: Library, told: Sequence[str]) -> list[Weighed]:
+def _keywords(
+    pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library, told: Sequence[str]
+) -> list[Weighed]:
     """Name the keywords found, at most two; else the words of a phrase that stand apart."""
-    strength = max(pick.parts["keywords"], pick.parts["words"])
-    if strength <= 0:
+    strength = max(parts["keywords"], parts["words"])
+    asked_for = tastes.learned[pick.interest or 0].asked
+    if strength <= 0 or asked_for is None:
         return []
+    interest = tastes.interests[pick.interest or 0]
     exact: list[tuple[float, str, bool]] = []
     apart: list[tuple[float, str, bool]] = []
     for word in wanted(interest):
-        hits = library.hits(word)
-        place = hits.at(pick.row)
+        place = library.place(word, pick.row)
         if place is not None and word not in told:
-            weight = float(hits.strength[place]) * library.query(word)[1]
+            hits = library.hits(word)
+            weight = float(hits.strength[place]) * asked_for.hits.get(word, 0.0)
             (exact if hits.exact[place] else apart).append((-weight, word, bool(hits.titled[place])))
     if exact:
         found = [word for _, word, _ in sorted(exact)]
-        words = _different(found, library)[:2]
+        words = _distinct(found, library)[:2]
         titled = [word for _, word, in_title in sorted(exact) if in_title]
         facts: dict[str, object] = {"keywords": words, "in_title": titled, "all": found}
         return [(strength, Reason("keyword", _keywords_text(words), facts))]
@@ -136,7 +153,7 @@ def _keywords(interest: InterestSpec, pick: Pick, library: Library, told: Sequen
     return [(strength, reason)] if present else []
 
 
-def _different(keywords: Sequence[str], library: Library) -> list[str]:
+def _distinct(keywords: Sequence[str], library: Library) -> list[str]:
     """Leave out keywords that an earlier one contains: "dense retrieval" says "retrieval" too."""
     kept: list[str] = []
     for word in keywords:
@@ -146,59 +163,56 @@ def _different(keywords: Sequence[str], library: Library) -> list[str]:
 
 
 def _category(interest: InterestSpec, pick: Pick, library: Library) -> Reason:
-    asked = {category.strip().casefold() for category in interest.categories}
-    listed = library.prepared.candidates[pick.row].categories
-    found = [
-        one for one in listed if {one.strip().casefold(), one.strip().casefold().partition(".")[0]} & asked
-    ]
+    found = categories_found(interest, library.prepared.candidates[pick.row])
     return Reason("category", f"category {found[0].strip()}", {"category": found[0].strip(), "all": found})
 
 
-def _closest(reader: Reader, picks: Sequence[Pick], library: Library) -> dict[int, list[Weighed]]:
-    """Return for each pick the example it is closest to, with the words that make it so."""
+def categories_found(interest: InterestSpec, paper: Candidate) -> list[str]:
+    """Return those of a candidate's categories that an interest asks for."""
+    asked = {category.strip().casefold() for category in interest.categories}
+    return [
+        one
+        for one in paper.categories
+        if {one.strip().casefold(), one.strip().casefold().partition(".")[0]} & asked
+    ]
+
+
+def _closest(
+    picks: Sequence[Pick], parts: Sequence[dict[str, float]], tastes: Tastes, library: Library
+) -> dict[int, list[Weighed]]:
+    """Return for each pick, by its place, the liked paper it is closest to and the words that make it so."""
+    by_interest: dict[int, list[int]] = {}
+    strength = []
+    for at, (pick, own) in enumerate(zip(picks, parts, strict=True)):
+        close = 0.0 if pick.interest is None else examples_of(own)
+        strength.append(close)
+        if pick.interest is not None and close >= LEAST_CLOSE:
+            by_interest.setdefault(pick.interest, []).append(at)
     found: dict[int, list[Weighed]] = {}
-    matrix = library.prepared.matrix
-    for place, interest in enumerate(reader.interests):
-        rows = [one.row for one in picks if one.interest == place and one.parts["examples"] >= LEAST_CLOSE]
-        examples = chosen_examples(interest, liked=True) if rows else []
-        if not examples:
-            continue
-        vectors = stack([library.example(one) for one in examples], matrix.shape[1])
-        weight = np.array([[one.weight] for one in examples])
-        close = (vectors @ matrix[rows].T).toarray() * np.minimum(weight, 1)
-        for number, row in enumerate(rows):
-            best = int(np.argmax(close[:, number]))
-            reason = _close(row, examples[best], library)
-            if reason is not None:
-                found[row] = [(float(reader.tastes["examples"][place, row]), reason)]
+    for interest, places in by_interest.items():
+        liked = tastes.learned[interest].liked
+        if liked is not None:
+            nearest = nearest_liked(liked, [picks[at].row for at in places], library)
+            for at, one in zip(places, nearest, strict=True):
+                found[at] = [(strength[at], _close(one, picks[at].row, library))]
     return found
 
 
-def _close(row: int, example: Example, library: Library) -> Reason | None:
-    matrix = library.prepared.matrix
-    own = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    columns, weights = library.example(example)
-    _, mine, theirs = np.intersect1d(matrix.indices[own], columns, assume_unique=True, return_indices=True)
-    shared = matrix.data[own][mine].astype(np.float64) * weights[theirs]
-    best = np.argsort(-shared, kind="stable")[:3]
-    words = {
-        library.written(row, library.term(int(columns[theirs[at]]))): round(float(shared[at]), 4)
-        for at in best
-        if shared[at] > 0
-    }
-    if not words:
-        return None
+def _close(nearest: Nearest, row: int, library: Library) -> Reason:
+    words = {library.written(row, term): round(part, 4) for term, part in nearest.words.items()}
     facts = {
-        "paper_id": example.paper_id,
-        "title": example.title,
-        "origin": example.origin,
-        "similarity": round(float(shared.sum()), 4),
+        "paper_id": nearest.paper.paper_id,
+        "title": nearest.paper.title,
+        "origin": nearest.paper.origin,
+        "part": round(nearest.part, 4),
         "words": words,
     }
-    if example.origin == "about":
-        return Reason("about", f"close to what you wrote: {', '.join(words)}", facts)
-    text = f"close to “{_shortened(example.title)}” {_ORIGIN[example.origin]}: {', '.join(words)}"
-    return Reason("example" if example.origin == "example" else "liked", text, facts)
+    by = f": {', '.join(words)}" if words else ""
+    if nearest.paper.origin == "about":
+        return Reason("about", f"close to what you wrote{by}", facts)
+    origin = _ORIGIN[nearest.paper.origin]
+    text = f"close to “{_shortened(nearest.paper.title)}” {origin}{by}"
+    return Reason("example" if nearest.paper.origin == "example" else "liked", text, facts)
 
 
 def _shortened(title: str) -> str:
@@ -208,11 +222,10 @@ def _shortened(title: str) -> str:
 
 
 def _facts(growth: Growth) -> dict[str, object]:
-    return {"source": growth.source, "votes": growth.votes, "until": growth.until.isoformat()}
+    return {"source": growth.source, growth.counted: growth.votes, "until": growth.until.isoformat()}
 
 
-def _growth(pick: Pick, library: Library, zone: ZoneInfo) -> list[Weighed]:
-    growth = library.prepared.trend.growth[pick.row]
+def _growth(growth: Growth | None, library: Library, zone: ZoneInfo) -> list[Weighed]:
     if growth is None or growth.since is None or not growth.gain or growth.gain < 0:
         return []
     when = since_when(growth.since, library.prepared.now, zone)
@@ -221,14 +234,14 @@ def _growth(pick: Pick, library: Library, zone: ZoneInfo) -> list[Weighed]:
         "to": growth.votes,
         "since": growth.since.isoformat(),
     }
-    return [(2.0, Reason("growth", f"+{_count(growth.gain)} since {when}", facts))]
+    return [(2.0, Reason("growth", f"+{_count(growth.gain, growth)} since {when}", facts))]
 
 
 def _votes(pick: Pick, library: Library) -> list[Weighed]:
     growth = library.prepared.trend.growth[pick.row]
     if growth is None:
         return []
-    return [(1.0, Reason("votes", f"{_count(growth.votes)} on {growth.source}", _facts(growth)))]
+    return [(1.0, Reason("votes", f"{_count(growth.votes, growth)} on {growth.source}", _facts(growth)))]
 
 
 def _unusual(pick: Pick, library: Library) -> list[Weighed]:
@@ -236,7 +249,7 @@ def _unusual(pick: Pick, library: Library) -> list[Weighed]:
     if growth is None or growth.per_day is None:
         return []
     usual = float(library.prepared.trend.usual[pick.row])
-    text = f"{_rate(growth.per_day)} votes a day, where {_rate(usual)} is usual at its age"
+    text = f"{_rate(growth.per_day)} {growth.counted} a day, where {_rate(usual)} is usual at its age"
     facts = _facts(growth) | {"per_day": growth.per_day, "usual": usual}
     return [(1.0, Reason("growth", text, facts))]
 
@@ -245,8 +258,8 @@ def _rate(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0") if value < 10 else str(round(value))
 
 
-def _count(votes: int) -> str:
-    return f"{votes} vote{'' if votes == 1 else 's'}"
+def _count(number: int, growth: Growth) -> str:
+    return f"{number} {growth.counted.removesuffix('s') if number == 1 else growth.counted}"
 
 
 def since_when(since: datetime, now: datetime, zone: ZoneInfo) -> str:

@@ -1,63 +1,91 @@
 """Recommendations for many readers at once: score in blocks, then select and explain for each reader."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
+from digest.ranking.learning import Learned, learn
 from digest.ranking.library import Library
+from digest.ranking.parts import parts_of, score_of
 from digest.ranking.prepared import Prepared
+from digest.ranking.reader import Pick, Reader
 from digest.ranking.reasons import explain
-from digest.ranking.selection import Pick, Reader, select
-from digest.ranking.taste import CELLS, taste_of
-from digest.types import InterestSpec, Profile, Reason, Recommendation
+from digest.ranking.selection import select
+from digest.ranking.taste import CELLS, Tastes, taste_of
+from digest.types import InterestSpec, Profile, Reason, Recommendation, Section
 
-__all__ = ["recommend"]
+__all__ = ["Chosen", "choose", "recommend"]
+
+ORDER = {section: place for place, section in enumerate(Section)}
+# Readers of one block: more gain nothing.
+MOST_READERS = 64
+
+
+class Chosen(NamedTuple):
+    """Some readers, what is to their taste, and what was picked for each."""
+
+    readers: Sequence[Reader]
+    tastes: Tastes
+    picks: Sequence[Sequence[Pick]]
 
 
 def recommend(
-    profiles: Sequence[Profile], already_sent: Mapping[int, Collection[int]], prepared: Prepared
+    profiles: Sequence[Profile],
+    already_sent: Mapping[int, Collection[int]],
+    prepared: Prepared,
+    learned: Sequence[Sequence[Learned]] | None = None,
 ) -> list[list[Recommendation]]:
     """Choose papers for each profile, in reading order; ``already_sent`` maps subscriber ids to paper ids.
 
-    A score is recomputed from its ``parts``. For you and Following::
-
-        taste = (1 - (1-words)(1-keywords)(1-examples)(1-category)) × (1-less), or 0 where not admitted
-        score = author + must + (1-trend_weight) × taste + trend_weight × trend
-
-    Trending: ``score = trend = (votes + votes_a_day) / 2``, both as shares (log) of the most any candidate
-    has. Rising: ``score = rising = 1 - (usual_at_its_age + 1) / (votes_a_day + 1)``.
+    ``learned`` has what was learnt of each profile's interests, in their order; left out, it is learnt now.
+    A score is recomputed from its ``parts`` by :func:`digest.ranking.parts.score_of`.
 
     Equal input gives equal output, whatever the order of papers, observations, profiles, interests or of
-    what an interest consists of.
+    what an interest consists of, and whoever else is served beside a reader.
     """
     library = Library(prepared)
     found: list[list[Recommendation]] = []
-    for block in _blocks(profiles, max(CELLS // max(len(prepared.candidates), 1), 1)):
-        interests = [sorted(profile.interests, key=_order) for profile in block]
-        tastes = taste_of([one for each in interests for one in each], library)
-        first = 0
-        for profile, own in zip(block, interests, strict=True):
-            part = slice(first, first + len(own))
-            parts = {name: values[part] for name, values in tastes.parts.items()}
-            reader = Reader(profile, own, parts, tastes.must[part])
-            picks = select(reader, already_sent.get(profile.subscriber_id, ()), library)
-            reasons = explain(reader, picks, library)
-            found.append([_made(*each, reader, prepared) for each in zip(picks, reasons, strict=True)])
-            first += len(own)
+    for readers, tastes, picks in choose(profiles, already_sent, library, learned):
+        for reader, own in zip(readers, picks, strict=True):
+            found.append(_made(own, reader, tastes, library))
         library.forget()
     return found
 
 
-def _blocks(profiles: Sequence[Profile], most: int) -> Iterator[list[Profile]]:
-    """Yield profiles in blocks of at most ``most`` interests, at least one profile each."""
-    block: list[Profile] = []
-    size = 0
-    for profile in profiles:
-        if block and size + len(profile.interests) > most:
-            yield block
-            block, size = [], 0
-        block.append(profile)
+def choose(
+    profiles: Sequence[Profile],
+    already_sent: Mapping[int, Collection[int]],
+    library: Library,
+    learned: Sequence[Sequence[Learned]] | None = None,
+) -> Iterator[Chosen]:
+    """Score and select for blocks of readers, in their order; no words are made."""
+    candidates = len(library.prepared.candidates)
+    for first, last in _blocks(profiles, max(CELLS // max(candidates, 1), 1)):
+        specs: list[InterestSpec] = []
+        known: list[Learned] = []
+        readers = []
+        for at in range(first, last):
+            profile = profiles[at]
+            order = sorted(range(len(profile.interests)), key=lambda place: _order(profile.interests[place]))
+            own = [profile.interests[place] for place in order]
+            readers.append(Reader(profile, own, len(specs)))
+            specs.extend(own)
+            if learned is not None:
+                known.extend(learned[at][place] for place in order)
+        tastes = taste_of(specs, learn(specs, library.prepared.model) if learned is None else known, library)
+        sent = [already_sent.get(one.profile.subscriber_id, frozenset()) for one in readers]
+        yield Chosen(readers, tastes, select(readers, tastes, sent, library))
+
+
+def _blocks(profiles: Sequence[Profile], most: int) -> Iterator[tuple[int, int]]:
+    """Yield spans of profiles of at most ``most`` interests and 64 readers, at least one profile each."""
+    first, size = 0, 0
+    for at, profile in enumerate(profiles):
+        if at > first and (size + len(profile.interests) > most or at - first >= MOST_READERS):
+            yield first, at
+            first, size = at, 0
         size += max(len(profile.interests), 1)
-    if block:
-        yield block
+    if first < len(profiles):
+        yield first, len(profiles)
 
 
 def _order(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
@@ -65,14 +93,37 @@ def _order(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str
     return interest.name, number, tuple(sorted(interest.keywords)), tuple(sorted(interest.authors))
 
 
-def _made(pick: Pick, reasons: tuple[Reason, ...], reader: Reader, prepared: Prepared) -> Recommendation:
-    interest = None if pick.interest is None else reader.interests[pick.interest]
+def _made(picks: Sequence[Pick], reader: Reader, tastes: Tastes, library: Library) -> list[Recommendation]:
+    parts = [parts_of(pick, reader, tastes, library) for pick in picks]
+    reasons = explain(reader, picks, parts, tastes, library)
+    scores = [score_of(own) for own in parts]
+    order = sorted(
+        range(len(picks)), key=lambda at: (ORDER[picks[at].section], -scores[at], *_tie(picks[at], library))
+    )
+    return [_recommended(picks[at], scores[at], parts[at], reasons[at], tastes, library) for at in order]
+
+
+def _recommended(
+    pick: Pick,
+    score: float,
+    parts: dict[str, float],
+    reasons: tuple[Reason, ...],
+    tastes: Tastes,
+    library: Library,
+) -> Recommendation:
+    interest = None if pick.interest is None else tastes.interests[pick.interest]
     return Recommendation(
-        paper_id=prepared.candidates[pick.row].paper_id,
+        paper_id=library.prepared.candidates[pick.row].paper_id,
         section=pick.section,
-        score=pick.score,
+        score=score,
         interest=interest.name if interest else None,
         interest_id=interest.interest_id if interest else None,
         reasons=reasons,
-        parts=pick.parts,
+        parts=parts,
     )
+
+
+def _tie(pick: Pick, library: Library) -> tuple[int, int]:
+    if pick.section in (Section.TRENDING, Section.RISING):
+        return int(library.prepared.trend.position[pick.row]), pick.row
+    return 0, pick.row

@@ -1,140 +1,156 @@
 """Which papers a reader gets, in which section, from tastes and trend. No words are made here.
 
-Sections: Following, For you, Trending, Rising; within each the highest score first, ties by paper id.
+Sections: Following, For you, Trending, Rising, Something different; within each the highest score first, ties
+by paper id.
 
 * Following: papers of followed authors, all of them while the cap allows, whatever else speaks against.
-* For you: papers whose taste is at least ``THRESHOLD``, and those with a must-have keyword. Taste is measured
-  against what is usual (see ``taste``): 0.6 from one part alone means half as close again as the line that
-  19 of 20 stored papers stay below. So a day without good papers gives a short list, and a rich one is cut
-  by the cap. Interests take turns by score / (papers had so far + 1), so that a strong interest does
-  not crowd out another that has good papers.
+* For you: papers whose taste is at least the reader's threshold (learnt from what they said, else
+  ``THRESHOLD``), and those with a must-have keyword. Taste is measured against what is usual (see ``taste``):
+  0.6 from one part alone means half as close again as the line that 19 of 20 known papers stay below. So a
+  day without good papers gives a short list, and a rich one is cut by the cap. Each place goes to the paper
+  with the highest score × (1 - ½ likeness to those chosen) / (papers its interest had + 1): so a
+  strong interest does not crowd out another, and ten papers are not ten times the same ("maximal marginal
+  relevance", Carbonell and Goldstein 1998).
 * Trending and Rising keep their places (two each in a digest of ten) where there is evidence; what others
   leave over goes to For you, then to Trending up to ``trend_weight`` of the digest, or wholly for a
   reader without interests.
+* Something different: one paper below the threshold of which a word from the reader would teach most (see
+  :mod:`digest.ranking.exploring`).
 
-A section that the reader hides stays empty; its papers may come in another.
+Of near-duplicates one is shown, and none of a paper that was sent or that the reader gave. A section that
+the reader hides stays empty; its papers may come in another.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Collection, Iterator, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.authors import AuthorMatch
-from digest.ranking.library import Floats, Library, wanted
-from digest.ranking.taste import PARTS
-from digest.types import InterestSpec, Profile, Section
+from digest.ranking.exploring import most_telling
+from digest.ranking.library import Library
+from digest.ranking.model import Ids
+from digest.ranking.prepared import Prepared
+from digest.ranking.reader import THRESHOLD, Pick, Reader
+from digest.ranking.shortlist import in_turn
+from digest.ranking.taste import Tastes
+from digest.types import Section
 
-__all__ = ["THRESHOLD", "Pick", "Reader", "select"]
+__all__ = ["THRESHOLD", "Pick", "Reader", "mark_known", "select"]
 
-THRESHOLD = 0.6
-ALIKE = 0.9  # share of words two titles have in common to be the same paper's
-DIGITS = 6
+# Of a list, so many papers more than there are places are looked at: some may be taken already.
+SPARE = 12
+# In a digest shorter than that no place is given away to something different.
+LEAST_WITH_DIFFERENT = 5
 
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """A chosen candidate: its row, and the interest it was chosen for by place, if any."""
-
-    row: int
-    section: Section
-    score: float
-    parts: dict[str, float]
-    interest: int | None = None
-    author: AuthorMatch | None = None
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Reader:
-    """A profile with its interests in a fixed order and the tastes of each (interests × candidates)."""
-
-    profile: Profile
-    interests: Sequence[InterestSpec]
-    tastes: dict[str, Floats]
-    must: Sequence[NDArray[np.int32] | None]
-
-    @property
-    def weight(self) -> float:
-        """The weight of trend, from 0 to 1."""
-        return min(max(self.profile.trend_weight, 0.0), 1.0)
-
-    @property
-    def has_taste(self) -> bool:
-        """Whether any interest asks for something."""
-        return any(
-            wanted(one) or one.categories or any(example.weight > 0 for example in one.examples)
-            for one in self.interests
-        )
+# A candidate's row, the interest it was chosen for, and the author, as far as there are any.
+Offer = tuple[int, int | None, AuthorMatch | None]
 
 
 class _Chosen:
-    """The papers taken so far: none twice, none under a nearly equal title, none that is known."""
+    """The papers taken so far for one reader, and their groups of near-duplicates."""
 
-    def __init__(self, known: Mask, library: Library) -> None:
-        self.known, self.library = known, library
-        self.rows: list[int] = []
+    __slots__ = ("groups", "library", "picks")
 
-    def take(self, row: int) -> bool:
-        if self.known[row] or row in self.rows:
-            return False
-        title = self.library.title_terms(row)
-        for other in self.rows:
-            other_title = self.library.title_terms(other)
-            common = len(title & other_title)
-            if common >= ALIKE * len(title | other_title) > 0:
-                return False
-        self.rows.append(row)
-        return True
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.groups: set[int] = set()
+        self.picks: list[Pick] = []
+
+    def take(self, source: Iterator[Offer], most: int, section: Section) -> int:
+        """Take up to ``most`` papers that say something new, and say how many there were."""
+        taken, groups = 0, self.library.groups
+        if most <= 0:
+            return 0
+        for row, interest, author in source:
+            group = groups[row]
+            if group not in self.groups:
+                self.groups.add(group)
+                self.picks.append(Pick(row, section, interest, author))
+                taken += 1
+                if taken >= most:
+                    break
+        return taken
 
 
-def select(reader: Reader, sent: Collection[int], library: Library) -> list[Pick]:
-    """Choose at most ``max_papers`` papers for a reader, none that was sent or given as an example."""
-    cap, weight = max(reader.profile.max_papers, 0), reader.weight
-    chosen = _Chosen(_known(reader, sent, library), library)
-    scores = _Scores(reader, library)
-    hidden = reader.profile.hidden
-    picks = [] if Section.FOLLOWING in hidden else list(islice(_following(scores, chosen), cap))
-    kept_trending, kept_rising = _places(cap, weight, has_taste=reader.has_taste)
-    kept_trending = 0 if Section.TRENDING in hidden else kept_trending
-    kept_rising = 0 if Section.RISING in hidden else kept_rising
-    trend = library.prepared.trend
-    trending_rows = _unknown(trend.order, chosen.known) if kept_trending else []
-    rising_rows = _unknown(trend.rising_order, chosen.known) if kept_rising else []
-    kept_trending, kept_rising = min(kept_trending, len(trending_rows)), min(kept_rising, len(rising_rows))
-    liked = _for_you(scores, chosen) if weight < 1 and Section.FOR_YOU not in hidden else iter(())
-    trending, rising = _trending(trending_rows, chosen, library), _rising(rising_rows, chosen, library)
+def select(
+    readers: Sequence[Reader], tastes: Tastes, sent: Sequence[Collection[int]], library: Library
+) -> list[list[Pick]]:
+    """Choose at most ``max_papers`` papers for each reader, none that was sent or given as an example."""
+    prepared = library.prepared
+    known = mark_known(readers, tastes, sent, prepared)
+    following = [_following(reader, tastes, known[at], library) for at, reader in enumerate(readers)]
+    first = [
+        [row for row, _, _ in each[: reader.cap]] for reader, each in zip(readers, following, strict=True)
+    ]
+    liked = in_turn(readers, tastes, known, first, prepared)
+    different = _different(readers, tastes, known, prepared)
+    # As bytes, since they are asked one by one.
+    return [
+        _arranged(reader, library, known[at].tobytes(), following[at], liked[at], different[at])
+        for at, reader in enumerate(readers)
+    ]
 
-    def take(source: Iterator[Pick], most: int) -> int:
-        """Take up to ``most`` papers from a section while the cap allows, and say how many there were."""
-        taken = list(islice(source, max(min(most, cap - len(picks)), 0)))
-        picks.extend(taken)
-        return len(taken)
 
-    take(liked, cap - len(picks) - kept_trending - kept_rising)
+def _arranged(
+    reader: Reader,
+    library: Library,
+    known: bytes,
+    following: Sequence[Offer],
+    liked: Sequence[Offer],
+    different: Sequence[Offer],
+) -> list[Pick]:
+    """Fill the places of one digest."""
+    cap, weight, has_taste = reader.cap, reader.weight, reader.has_taste
+    chosen = _Chosen(library)
+    chosen.take(iter(following), cap, Section.FOLLOWING)
+    for_trending, for_rising = _places(cap, weight, has_taste=has_taste)
+    trending = _unknown(library.trending, known, cap) if reader.shows(Section.TRENDING) else []
+    rising = _unknown(library.rising, known, for_rising) if reader.shows(Section.RISING) else []
+    has_other = bool(different) and _has_different(reader, has_taste=has_taste)
+    for_trending, for_rising = min(for_trending, len(trending)), min(for_rising, len(rising))
+    by_taste, by_trend = iter(liked), iter(trending)
+
+    def room() -> int:
+        return cap - len(chosen.picks) - has_other
+
+    chosen.take(by_taste, room() - for_trending - for_rising, Section.FOR_YOU)
     # Rising comes before the rest of Trending, else a long Trending has all that rises.
-    had = take(trending, min(kept_trending, 2))
-    take(rising, kept_rising)
-    had += take(trending, kept_trending - had)
-    take(liked, cap)
-    if kept_trending:
-        take(trending, (cap if weight == 1 or not reader.has_taste else round(cap * weight)) - had)
-    order = list(Section)
-    return sorted(picks, key=lambda pick: (order.index(pick.section), -pick.score, _tie(pick, library)))
+    had = chosen.take(by_trend, min(for_trending, 2, room()), Section.TRENDING)
+    chosen.take(iter(rising), min(for_rising, room()), Section.RISING)
+    had += chosen.take(by_trend, min(for_trending - had, room()), Section.TRENDING)
+    chosen.take(by_taste, room(), Section.FOR_YOU)
+    if for_trending:
+        most = cap if weight == 1 or not has_taste else round(cap * weight)
+        chosen.take(by_trend, min(most - had, room()), Section.TRENDING)
+    if has_other:
+        chosen.take(iter(different), min(1, cap - len(chosen.picks)), Section.DIFFERENT)
+        chosen.take(by_taste, cap - len(chosen.picks), Section.FOR_YOU)  # where it was taken already
+    return chosen.picks
 
 
-def _unknown(rows: NDArray[np.int32], known: Mask) -> list[int]:
-    unknown: list[int] = rows[~known[rows]].tolist()
-    return unknown
+def _has_different(reader: Reader, *, has_taste: bool) -> bool:
+    return (
+        has_taste
+        and reader.weight < 1
+        and reader.cap >= LEAST_WITH_DIFFERENT
+        and reader.shows(Section.DIFFERENT)
+    )
 
 
-def _tie(pick: Pick, library: Library) -> tuple[int, int]:
-    if pick.section in (Section.TRENDING, Section.RISING):
-        return int(library.prepared.trend.position[pick.row]), pick.row
-    return 0, pick.row
+def _unknown(rows: Sequence[int], known: bytes, most: int) -> list[Offer]:
+    """The first papers of a list that the reader does not know, a few more than asked for."""
+    found: list[Offer] = []
+    if most > 0:
+        for row in rows:
+            if not known[row]:
+                found.append((row, None, None))
+                if len(found) >= most + SPARE:
+                    break
+    return found
 
 
 def _places(cap: int, weight: float, *, has_taste: bool) -> tuple[int, int]:
@@ -147,106 +163,74 @@ def _places(cap: int, weight: float, *, has_taste: bool) -> tuple[int, int]:
     return min(max(2, int(cap * weight * 2 / 3)), cap // 2), rising
 
 
-def _known(reader: Reader, sent: Collection[int], library: Library) -> Mask:
-    """Mark papers the reader has had or has given, and papers of the same title."""
-    prepared = library.prepared
-    titles = np.zeros(len(prepared.titles), dtype=bool)
-    known = np.zeros(len(prepared.candidates), dtype=bool)
-    had = set(sent)
-    for interest in reader.interests:
-        for example in interest.examples:
-            if example.paper_id is not None:
-                had.add(example.paper_id)
-            if (same := library.same_title(example.title)) is not None:
-                titles[same] = True
-    rows = [row for paper_id in had if (row := prepared.rows.get(paper_id)) is not None]
-    known[rows] = True
-    titles[prepared.same_title[rows]] = True
-    return np.asarray(known | titles[prepared.same_title])
+def _different(
+    readers: Sequence[Reader], tastes: Tastes, known: Mask, prepared: Prepared
+) -> list[list[Offer]]:
+    """Return for each reader the papers to learn from, with the interests they are nearest to."""
+    found: list[list[Offer]] = [[] for _ in readers]
+    having = [at for at, one in enumerate(readers) if one.interests]
+    if not having:
+        return found
+    best = np.empty((len(having), tastes.taste.shape[1]), dtype=np.float32)
+    for place, at in enumerate(having):
+        tastes.taste[readers[at].own].max(axis=0, out=best[place])
+    least = np.array([readers[at].threshold for at in having], dtype=np.float32)
+    for at, rows in zip(having, most_telling(best, least, known[having], prepared), strict=True):
+        nearest = [readers[at].first + int(tastes.taste[readers[at].own, row].argmax()) for row in rows]
+        found[at] = [(row, place, None) for row, place in zip(rows, nearest, strict=True)]
+    return found
 
 
-class _Scores:
-    """For each candidate the interest that wins, and the scores mixed with trend."""
-
-    def __init__(self, reader: Reader, library: Library) -> None:
-        self.reader, self.library = reader, library
-        self.trend = library.prepared.trend.score
-        taste = reader.tastes["taste"]
-        self.must = np.zeros(taste.shape, dtype=bool)
-        for place, rows in enumerate(reader.must):
-            if rows is not None:
-                self.must[place, rows] = True
-        nobody = np.zeros(len(self.trend), dtype=np.int64)
-        self.winner = np.argmax(taste + self.must, axis=0) if len(taste) else nobody
-        self.mixed = self.must + (1 - reader.weight) * taste + reader.weight * self.trend
-
-    def pick(self, row: int, place: int, section: Section, author: AuthorMatch | None = None) -> Pick:
-        """Return a candidate chosen for an interest, with the parts that give its score, rounded."""
-        reader = self.reader
-        parts = {name: round(float(reader.tastes[name][place, row]), DIGITS) for name in PARTS}
-        parts["trend"] = round(float(self.trend[row]), DIGITS)
-        parts["trend_weight"] = reader.weight
-        parts["must"] = float(self.must[place, row])
-        parts["author"] = float(author is not None)
-        mixed = (1 - reader.weight) * parts["taste"] + reader.weight * parts["trend"]
-        score = round(parts["author"] + parts["must"] + mixed, DIGITS)
-        return Pick(row, section, score, parts, place, author)
+def mark_known(
+    readers: Sequence[Reader], tastes: Tastes, sent: Sequence[Collection[int]], prepared: Prepared
+) -> Mask:
+    """Return what each reader has had or has given, and what says the same (readers × candidates)."""
+    known = np.zeros((len(readers), len(prepared.candidates)), dtype=bool)
+    owner = np.repeat(np.arange(len(readers)), [len(one.interests) for one in readers])
+    given = [one.given for one in tastes.learned]
+    of_ids = np.repeat(owner, [len(one.ids) for one in given])
+    row, there = _looked_up(prepared.ids, [one.ids for one in given])
+    known[of_ids[there], row[there]] = True
+    for at, had in enumerate(sent):
+        ids = prepared.rows.keys() & (had if isinstance(had, Set) else frozenset(had))
+        known[at, [prepared.rows[one] for one in ids]] = True
+    of_titles = np.repeat(owner, [len(one.titles) for one in given])
+    title, there = _looked_up(prepared.titles, [one.titles for one in given])
+    titles = np.zeros((len(readers), len(prepared.titles) + 1), dtype=bool)
+    titles[of_titles[there], title[there]] = True
+    known |= titles[:, prepared.same_title]
+    groups = np.zeros_like(known)
+    at_reader, rows = np.nonzero(known)
+    groups[at_reader, prepared.alike.group[rows]] = True
+    return np.asarray(groups[:, prepared.alike.group])
 
 
-def _following(scores: _Scores, chosen: _Chosen) -> Iterator[Pick]:
+def _looked_up(among: Ids, wanted: Sequence[Ids]) -> tuple[Ids, Mask]:
+    """Return the places of numbers among ascending ones, and whether they are there."""
+    numbers = np.concatenate([np.empty(0, np.int64), *wanted])
+    if not len(among):
+        return np.zeros(len(numbers), np.int64), np.zeros(len(numbers), dtype=bool)
+    places = np.minimum(np.searchsorted(among, numbers), len(among) - 1)
+    return places, among[places] == numbers
+
+
+def _following(reader: Reader, tastes: Tastes, known: Mask, library: Library) -> list[Offer]:
+    """Return the papers of followed authors, exact names first, then the better taste."""
+    if not reader.shows(Section.FOLLOWING):
+        return []
     found: dict[int, tuple[bool, float, int, AuthorMatch]] = {}
-    taste = scores.reader.tastes["taste"]
-    for place, interest in enumerate(scores.reader.interests):
+    for place, interest in enumerate(reader.interests, reader.first):
         for name in sorted(set(interest.authors)):
-            for match in scores.library.authors(name):
-                item = (match.exact, float(taste[place, match.row]), -place, match)
+            for match in library.authors(name):
+                if known[match.row]:
+                    continue
+                item = (match.exact, float(tastes.taste[place, match.row]), -place, match)
                 if match.row not in found or item[:3] > found[match.row][:3]:
                     found[match.row] = item
-    picks = [
-        scores.pick(row, -place, Section.FOLLOWING, match) for row, (_, _, place, match) in found.items()
-    ]
-    for pick in sorted(picks, key=lambda pick: (-pick.score, pick.row)):
-        if chosen.take(pick.row):
-            yield pick
+    trend, weight = library.prepared.trend.score, reader.weight
 
+    def strength(row: int) -> tuple[float, int]:
+        taste = float(tastes.taste[-found[row][2], row])
+        return -(1 - weight) * taste - weight * float(trend[row]), row
 
-def _for_you(scores: _Scores, chosen: _Chosen) -> Iterator[Pick]:
-    """Yield good papers, each time of the interest with the highest next score / (papers had + 1)."""
-    queues: list[list[tuple[float, int]]] = []
-    for place, taste in enumerate(scores.reader.tastes["taste"]):
-        good = ((taste >= THRESHOLD) | scores.must[place]) & (scores.winner == place) & ~chosen.known
-        rows = np.flatnonzero(good)
-        values = scores.mixed[place, rows].round(DIGITS)
-        order = np.lexsort((-rows, values))
-        queues.append(list(zip(values[order].tolist(), rows[order].tolist(), strict=True)))
-    had = [0] * len(queues)
-    while any(queues):
-        turn = max(
-            (place for place, queue in enumerate(queues) if queue),
-            key=lambda place: (queues[place][-1][0] / (had[place] + 1), -place),
-        )
-        _, row = queues[turn].pop()
-        if chosen.take(row):
-            had[turn] += 1
-            yield scores.pick(row, turn, Section.FOR_YOU)
-
-
-def _trending(rows: Sequence[int], chosen: _Chosen, library: Library) -> Iterator[Pick]:
-    trend = library.prepared.trend
-    for row in rows:
-        if chosen.take(row):
-            level, speed = round(float(trend.level[row]), DIGITS), round(float(trend.speed[row]), DIGITS)
-            score = round((level + speed) / 2, DIGITS)
-            yield Pick(row, Section.TRENDING, score, {"votes": level, "votes_a_day": speed, "trend": score})
-
-
-def _rising(rows: Sequence[int], chosen: _Chosen, library: Library) -> Iterator[Pick]:
-    trend = library.prepared.trend
-    for row in rows:
-        if chosen.take(row):
-            growth = trend.growth[row]
-            gained = round(growth.per_day or 0.0, DIGITS) if growth else 0.0
-            usual = round(float(trend.usual[row]), DIGITS)
-            score = round(1 - (usual + 1) / (gained + 1), DIGITS)
-            parts = {"votes_a_day": gained, "usual_at_its_age": usual, "rising": score}
-            yield Pick(row, Section.RISING, score, parts)
+    return [(row, -found[row][2], found[row][3]) for row in sorted(found, key=strength)]

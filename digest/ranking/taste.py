@@ -2,274 +2,345 @@
 
 For an interest and a candidate, all parts from 0 to 1::
 
-    words      the keywords' words as a TF-IDF query: field × s / (s + usual)
+    examples   close to the liked papers: c² / (c² + usual²), c as :mod:`digest.ranking.learning` has it
+    words      the keywords' words as a TF-IDF query: field × s / (s + usual), halved where a paper has one
+               of several words only; s is a cosine over the candidate's sigma, in units of the mean sigma
     keywords   keywords and phrases found: field × (1 - exp(-sum of weight × strength of each))
-    examples   the mean of the examples' vectors (given, marked "more", saved) as a query: s / (s + usual),
-               half of it where there are few of them and one word makes most of it
     category   0.2 for a category asked for; 0.65 where the interest consists of categories
     less       how close it is to a paper marked "less"
     taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)) × (1-less)
 
-``s`` is a cosine, divided by the candidate's hubness; ``usual`` is what 19 of 20 background texts stay
-below with this very query, so ½ means: stands out as one text in twenty does. ``field`` is below 1 where
-a paper has the words, but is about something else (see :func:`_field`).
+``usual`` is what 19 of 20 known papers stay below with this very query, so ½ means: stands out as one paper
+in twenty does. ``field`` is below 1 where a paper has the words, but is about something else (see
+:func:`_fields`). Where a must-have keyword is missing or an unwanted one is there, the taste is 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-from digest.ranking.library import Floats, Library, chosen_examples, mixed, stack, unit, wanted
+from digest.ranking.asking import Asked
+from digest.ranking.disliking import LESS_MOST, LESS_RANGE, Marks
+from digest.ranking.learning import Learned
+from digest.ranking.library import Library
+from digest.ranking.linear import Floats, chosen_rows, product, product_into, strongest, unit_rows
+from digest.ranking.model import Ints
 from digest.ranking.prepared import Prepared
-from digest.types import Example, InterestSpec
+from digest.ranking.words import stacked
+from digest.types import InterestSpec
 
-__all__ = ["PARTS", "Tastes", "taste_of"]
+__all__ = ["CELLS", "Tastes", "closeness", "lowering", "taste_of"]
 
-PARTS = ("words", "keywords", "examples", "category", "less", "field", "taste")
-USUAL_SHARE, TIMES_MIDDLE = 0.95, 4
-# In a small or empty model this is what is usual, with the weight of so many texts; and never below a floor.
-USUAL, USUAL_TEXTS, USUAL_FLOOR = 0.06, 20, 0.04
-# Of words asked for, where a paper has one of several only; and of examples, where one word makes more
-# than that share of the closeness: a rare word that two papers share by chance is no common topic.
-LONELY, LONELY_SHARE = 0.5, 0.75
-# With more examples than that, a word they have in common is no chance.
-FEW_EXAMPLES = 3
+# Of words asked for, where a paper has one of several only.
+LONELY = 0.5
 ONLY_CATEGORY, ALSO_CATEGORY = 0.65, 0.2
 # The field is made of so many papers at most; with few of them it counts less.
 FIELD_PAPERS, FIELD_PRIOR, FIELD_MOST = 20, 3, 0.8
-# Closeness to a paper marked "less": begins where 1 of 50 background texts is, and is full 0.3 further on.
-LESS_SHARE, LESS_FLOOR, LESS_RANGE, LESS_MOST = 0.98, 0.08, 0.3, 0.95
-# Interests × candidates of one block: each part is an array of that many doubles.
-CELLS = 1 << 19
+# A paper is wholly of the field at half the way from the middle of all candidates to that of the field.
+FIELD_WHOLE = 0.5
+# Interests × candidates of one block: each part is an array of that many numbers.
+CELLS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Tastes:
-    """The parts of the taste of several interests: arrays of interests × candidates under ``PARTS``.
+    """Tastes of several interests (``taste``: interests × candidates), and what they are made of.
 
-    ``must[i]`` are the rows that have a must-have keyword of interest ``i``, ``None`` where it has none.
-    ``weights[i]`` says how much a hit of each of its keywords counts.
+    ``examples`` has a row for each interest that likes papers, ``asked`` the sparse parts words and keywords
+    of those that have keywords, ``less`` rows of those that dislike some; ``row_of_*`` say which row is whose
+    (-1: none). ``must[i]`` are the candidates that have a must-have keyword of interest ``i``, ``None`` where
+    it has none. ``dense`` are the candidates' rows, turned, of which the first ``topic_size`` are topics.
     """
 
-    interests: tuple[InterestSpec, ...]
-    parts: dict[str, Floats]
-    must: tuple[NDArray[np.int32] | None, ...]
-    weights: tuple[dict[str, float], ...]
+    interests: Sequence[InterestSpec]
+    learned: Sequence[Learned]
+    taste: Floats
+    closeness: Floats
+    words: sp.csr_array
+    keywords: sp.csr_array
+    category: sp.csr_array
+    less: Floats
+    row_of_liked: Ints
+    row_of_less: Ints
+    must: Sequence[Ints | None]
+    dense: Floats
+    topic_size: int
+
+    def parts(self, interest: int, row: int) -> dict[str, float]:
+        """Return the parts of one taste by name, unrounded."""
+        found = {"words": self.words, "keywords": self.keywords, "category": self.category}
+        parts = {name: _at(matrix, interest, row) for name, matrix in found.items()}
+        parts |= self.closeness_parts(interest, row)
+        less = int(self.row_of_less[interest])
+        parts["less"] = float(self.less[less, row]) if less >= 0 else 0.0
+        return parts
+
+    def closeness_parts(self, interest: int, row: int) -> dict[str, float]:
+        """Return how close a candidate is to the liked papers by words, topics and other readers, and
+        what is usual; the first three add up to ``closeness``.
+        """
+        liked = self.learned[interest].liked
+        if liked is None:
+            return {"similar_words": 0.0, "similar_topic": 0.0, "similar_readers": 0.0, "usual": 1.0}
+        k = self.topic_size
+        both = liked.dense * self.dense[:, row]
+        topic, readers = float(both[:k].sum()), float(both[k:].sum())
+        words = float(self.closeness[self.row_of_liked[interest], row]) - topic - readers
+        return {
+            "similar_words": words,
+            "similar_topic": topic,
+            "similar_readers": readers,
+            "usual": liked.usual,
+        }
 
 
-def taste_of(interests: Sequence[InterestSpec], library: Library) -> Tastes:
+def _at(matrix: sp.csr_array, row: int, column: int) -> float:
+    own = slice(matrix.indptr[row], matrix.indptr[row + 1])
+    found = np.flatnonzero(matrix.indices[own] == column)
+    return float(matrix.data[own][found[0]]) if len(found) else 0.0
+
+
+def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
+    """Return how close candidates are to the liked papers of interests (interests × candidates); higher is
+    closer, 0 throughout for an interest that likes none.
+    """
+    found = np.zeros((len(learned), len(prepared.candidates)), dtype=np.float32)
+    having = np.array([at for at, one in enumerate(learned) if one.liked is not None], dtype=np.int32)
+    found[having] = _closeness([learned[at] for at in having.tolist()], prepared)
+    return found
+
+
+def _closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
+    liked = [one.liked for one in learned if one.liked is not None]
+    size, columns = len(prepared.candidates), prepared.index.columns
+    if not liked:
+        return np.zeros((0, size), dtype=np.float32)
+    found = product(np.stack([one.dense for one in liked]), prepared.dense)
+    if size:
+        product_into(
+            found, stacked([one.words for one in liked], prepared.index.extra, columns), prepared.words
+        )
+    return found
+
+
+def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], library: Library) -> Tastes:
     """Score all candidates for several interests, each independently of the others."""
     prepared = library.prepared
     shape = (len(interests), len(prepared.candidates))
-    query, weights = _keyword_queries(interests, library)
-    keywords = _keyword_hits(weights, library, shape)
-    words = _similarity(query, prepared)
-    words[_lonely(interests, library, shape)] *= LONELY
-    field = _field(interests, query, library)
-    liked = [chosen_examples(interest, liked=True) for interest in interests]
-    parts = {
-        "words": words * field,
-        "keywords": keywords * field,
-        "examples": _closeness(_example_queries(liked, library), [len(each) for each in liked], prepared),
-        "category": _category(interests, prepared, shape),
-        "less": _less([chosen_examples(interest, liked=False) for interest in interests], library, shape),
-        "field": field,
-    }
-    against = np.ones(shape)
-    for name in ("words", "keywords", "examples", "category"):
-        against *= 1 - parts[name]
-    parts["taste"] = (1 - against) * (1 - parts["less"])
-    must = _admit(interests, parts["taste"], library)
-    return Tastes(tuple(interests), parts, must, tuple(weights))
+    having = [at for at, one in enumerate(learned) if one.liked is not None]
+    close = _closeness([learned[at] for at in having], prepared)
+    against = _against(close, [learned[at] for at in having])
+    if len(having) < shape[0]:
+        every = np.ones(shape, dtype=np.float32)
+        every[having] = against
+        against = every
+    words, keywords = _asked([one.asked for one in learned], library)
+    category = _categories(interests, learned, prepared)
+    for part in (words, keywords, category):
+        row = np.repeat(np.arange(shape[0], dtype=np.int64) * shape[1], np.diff(part.indptr))
+        against.reshape(-1)[row + part.indices] *= 1 - part.data
+    taste = np.subtract(1, against, out=against)
+    disliking = [at for at, one in enumerate(learned) if one.marks is not None]
+    less = _less([marks for one in learned if (marks := one.marks) is not None], prepared)
+    taste[disliking] *= 1 - less
+    return Tastes(
+        interests=interests,
+        learned=learned,
+        taste=taste,
+        closeness=close,
+        words=words,
+        keywords=keywords,
+        category=category,
+        less=less,
+        row_of_liked=_places(having, len(interests)),
+        row_of_less=_places(disliking, len(interests)),
+        must=_admit(interests, taste, library),
+        dense=prepared.dense,
+        topic_size=prepared.model.topic_size,
+    )
 
 
-def _admit(
-    interests: Sequence[InterestSpec], taste: Floats, library: Library
-) -> tuple[NDArray[np.int32] | None, ...]:
+def _places(having: Sequence[int], size: int) -> Ints:
+    found = np.full(size, -1, dtype=np.int32)
+    found[having] = np.arange(len(having), dtype=np.int32)
+    return found
+
+
+def _against(close: Floats, learned: Sequence[Learned]) -> Floats:
+    """Return 1 - c² / (c² + usual²) = usual² / (c² + usual²)."""
+    usual = np.array([one.liked.usual for one in learned if one.liked is not None], np.float32)[:, None] ** 2
+    found = np.maximum(close, 0)
+    np.square(found, out=found)
+    found += usual
+    return np.divide(usual, found, out=found)
+
+
+def _admit(interests: Sequence[InterestSpec], taste: Floats, library: Library) -> list[Ints | None]:
     """Set the taste to 0 where a must-have keyword is missing or an unwanted one is there."""
-    must: list[NDArray[np.int32] | None] = []
+    must: list[Ints | None] = []
     for row, interest in enumerate(interests):
-        unwanted = _exact_rows(interest.not_keywords, library)
-        if interest.must_keywords:
-            having = np.setdiff1d(_exact_rows(interest.must_keywords, library), unwanted)
-            others = np.ones(taste.shape[1], dtype=bool)
-            others[having] = False
-            taste[row, others] = 0
-        must.append(having if interest.must_keywords else None)
-        taste[row, unwanted] = 0
-    return tuple(must)
+        having = None
+        if interest.not_keywords or interest.must_keywords:
+            unwanted = library.exact_rows(interest.not_keywords)
+            if interest.must_keywords:
+                having = np.setdiff1d(library.exact_rows(interest.must_keywords), unwanted)
+                others = np.ones(taste.shape[1], dtype=bool)
+                others[having] = False
+                taste[row, others] = 0
+            taste[row, unwanted] = 0
+        must.append(having)
+    return must
 
 
-def _exact_rows(keywords: Iterable[str], library: Library) -> NDArray[np.int32]:
-    found = [library.hits(keyword) for keyword in keywords]
-    return np.unique(np.concatenate([np.empty(0, np.int32), *(hits.rows[hits.exact] for hits in found)]))
-
-
-def _keyword_queries(
-    interests: Sequence[InterestSpec], library: Library
-) -> tuple[sp.csr_array, list[dict[str, float]]]:
-    """Return a query per interest, and what a hit of each keyword says.
-
-    A keyword that shares its words with the interest's other keywords says more of the topic than one that
-    stands alone among them: "search" beside "retrieval", "dense retrieval", "text retrieval".
-    """
-    numbers: dict[str, int] = {}
-    mix = [[(numbers.setdefault(word, len(numbers)), 1.0) for word in wanted(each)] for each in interests]
-    found = [library.query(word) for word in numbers]
-    vectors = stack([vector for vector, _ in found], library.prepared.matrix.shape[1])
-    query = mixed(mix, vectors)
-    owner = np.array([row for row, each in enumerate(mix) for _ in each], dtype=np.int32)
-    which = np.array([number for each in mix for number, _ in each], dtype=np.int32)
-    share = np.asarray(query[owner].multiply(vectors[which]).sum(axis=1)).ravel() if len(which) else which
-    weights: list[dict[str, float]] = [{} for _ in interests]
-    most = np.zeros(len(interests))
-    np.maximum.at(most, owner, share)
-    for row, number, closeness in zip(owner, which, share, strict=True):
-        word, hit = list(numbers)[number], found[number][1]
-        weights[row][word] = hit * (0.5 + 0.5 * float(closeness / (most[row] or 1.0)))
-    return query, weights
-
-
-def _keyword_hits(weights: Sequence[dict[str, float]], library: Library, shape: tuple[int, int]) -> Floats:
-    numbers = {
-        word: number for number, word in enumerate(sorted({word for each in weights for word in each}))
-    }
+def _asked(asked: Sequence[Asked | None], library: Library) -> tuple[sp.csr_array, sp.csr_array]:
+    """Return the parts words and keywords (interests × candidates)."""
+    prepared = library.prepared
+    shape = (len(asked), len(prepared.candidates))
+    having = [at for at, one in enumerate(asked) if one is not None]
+    some = [one for one in asked if one is not None]
+    if not some:
+        return sp.csr_array(shape, dtype=np.float32), sp.csr_array(shape, dtype=np.float32)
+    numbers = {word: at for at, word in enumerate(dict.fromkeys(word for one in some for word in one.hits))}
     hits = [library.hits(word) for word in numbers]
-    strength = stack([(one.rows, one.strength) for one in hits], shape[1])
-    ends = np.cumsum([0, *(len(each) for each in weights)], dtype=np.int32)
-    which = np.array([numbers[word] for each in weights for word in each], dtype=np.int32)
-    weight = np.array([value for each in weights for value in each.values()], dtype=np.float32)
-    asked = sp.csr_array((weight, which, ends), shape=(shape[0], len(numbers)))
-    return np.asarray(1 - np.exp(-(asked @ strength).toarray().astype(np.float64)))
+    strength = chosen_rows([(one.rows, one.strength) for one in hits], shape[1])
+    words, keywords = _words(some, prepared), _keywords(some, numbers, strength)
+    field = _fields(some, numbers, strength, prepared)
+    if field is not None:
+        for part in (words, keywords):
+            part.data *= field.at(part)
+    return _spread(words, having, shape), _spread(keywords, having, shape)
 
 
-def _similarity(query: sp.csr_array, prepared: Prepared, *, of_examples: bool = False) -> Floats:
-    """Return s / (s + usual) for each query and candidate; 0 for an empty query.
-
-    For examples ``usual`` is at most four times what the middle background text has. In mixed sources one
-    text in twenty has about three times that, so it only matters where much of what is stored is of the
-    reader's field; else a specialised source would have nothing unusual to show.
-    """
-    found = (prepared.matrix @ query.T).toarray().T.astype(np.float64) / prepared.hub
-    usual = np.full((query.shape[0], 1), USUAL)
-    texts = prepared.background.shape[0]
-    if texts:
-        among = (prepared.background @ query.T).toarray().T.astype(np.float64) / prepared.background_hub
-        middle, level = np.quantile(among, (0.5, USUAL_SHARE), axis=1)
-        level = np.minimum(level, TIMES_MIDDLE * middle) if of_examples else level
-        level = (texts * level + USUAL_TEXTS * USUAL) / (texts + USUAL_TEXTS)
-        usual = np.maximum(level, USUAL_FLOOR)[:, None]
-    return np.asarray(found / (found + usual))
+def _spread(rows: sp.csr_array, places: Sequence[int], shape: tuple[int, int]) -> sp.csr_array:
+    """Put sparse rows at their places among more rows."""
+    sizes = np.zeros(shape[0], dtype=np.int32)
+    sizes[places] = np.diff(rows.indptr)
+    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    return sp.csr_array((rows.data, rows.indices, ends), shape=shape)
 
 
-def _closeness(query: sp.csr_array, examples: Sequence[int], prepared: Prepared) -> Floats:
-    """Return how close candidates are to examples, less where a single word makes them so."""
-    found, matrix = _similarity(query, prepared, of_examples=True), prepared.matrix
-    filled = np.flatnonzero(np.diff(matrix.indptr))
-    for row, number in enumerate(examples):
-        if not 0 < number <= FEW_EXAMPLES:
-            continue
-        terms = query[[row]].toarray().ravel()
-        shared = matrix.data * terms[matrix.indices]
-        most = np.maximum.reduceat(shared, matrix.indptr[filled]) if len(filled) else shared
-        whole = np.add.reduceat(shared, matrix.indptr[filled]) if len(filled) else shared
-        found[row, filled[most > LONELY_SHARE * whole]] *= LONELY
+def _words(asked: Sequence[Asked], prepared: Prepared) -> sp.csr_array:
+    query = stacked([one.query for one in asked], prepared.index.extra, prepared.index.columns)
+    found = sp.csr_array(query @ prepared.words)
+    ones = sp.csr_array((np.ones_like(query.data), query.indices, query.indptr), shape=query.shape)
+    count = ones @ prepared.there  # of the same structure, since no value of either is zero or less
+    sizes = np.diff(found.indptr)
+    usual = np.repeat(np.array([one.usual for one in asked], dtype=np.float32), sizes)
+    several = np.repeat(np.array([len(one.terms) > 1 for one in asked]), sizes)
+    similar = found.data * np.float32(prepared.model.background.usual_sigma)
+    found.data = similar / (similar + usual)
+    found.data[(count.data == 1) & several] *= LONELY
     return found
 
 
-def _lonely(interests: Sequence[InterestSpec], library: Library, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where of several words asked for a paper has but one: "cloud" without "point" says little."""
-    numbers: dict[str, int] = {}
-    asked = [
-        sorted(
-            {numbers.setdefault(term, len(numbers)) for word in wanted(each) for term in library.terms(word)}
-        )
-        for each in interests
-    ]
-    having = _ones([library.rows(term) for term in numbers], shape[1])
-    counts = (_ones([np.array(each, dtype=np.int32) for each in asked], len(numbers)) @ having).toarray()
-    several = np.array([len(each) > 1 for each in asked], dtype=bool)
-    return np.asarray((counts == 1) & several[:, None])
+def _keywords(asked: Sequence[Asked], numbers: dict[str, int], strength: sp.csr_array) -> sp.csr_array:
+    ends = np.cumsum([0, *(len(one.hits) for one in asked)], dtype=np.int32)
+    which = np.array([numbers[word] for one in asked for word in one.hits], dtype=np.int32)
+    weight = np.array([value for one in asked for value in one.hits.values()], dtype=np.float32)
+    query = sp.csr_array((weight, which, ends), shape=(len(asked), len(numbers)))
+    found = sp.csr_array(query @ strength)
+    found.data = 1 - np.exp(-found.data)
+    return found
 
 
-def _ones(rows: Sequence[NDArray[np.int32]], columns: int) -> sp.csr_array:
-    return stack([(each, np.ones(len(each), dtype=np.float32)) for each in rows], columns)
-
-
-def _field(interests: Sequence[InterestSpec], query: sp.csr_array, library: Library) -> Floats:
-    """Return how far each paper is of the interest's field, from 0.2 to 1, by words not asked for.
-
-    Where several keywords of an interest meet in one paper, that paper is of the field; what such papers
-    have in common beyond the keywords tells "search" in retrieval from "search" for architectures. Keywords
-    that share words do not meet. Without such papers all are of the field.
+@dataclass(frozen=True, eq=False, slots=True)
+class _Field:
+    """How far candidates are of the fields of interests: ``close`` (interests × candidates) counts from
+    ``middle`` to ``whole`` more; ``trusted`` says how much it counts at all.
     """
-    prepared, mix = library.prepared, []
-    for interest in interests:
-        meeting = _meeting(wanted(interest), library)
-        found = np.flatnonzero(meeting)
-        top = found[np.argsort(-meeting[found], kind="stable")][:FIELD_PAPERS]
-        mix.append([(int(row), float(np.sqrt(meeting[row]))) for row in top])
-    common = mixed(mix, prepared.matrix)
-    asked = sp.csr_array((np.ones(query.nnz, np.float32), query.indices, query.indptr), shape=query.shape)
-    common = unit((common - common.multiply(asked)).tocsr())
-    papers = np.array([len(each) for each in mix], dtype=np.float64)[:, None]
+
+    close: Floats
+    middle: Floats
+    whole: Floats
+    trusted: Floats
+
+    def at(self, part: sp.csr_array) -> Floats:
+        """Return from 0.2 to 1 for each value of a sparse part."""
+        row = np.repeat(np.arange(part.shape[0], dtype=np.int64), np.diff(part.indptr))
+        close = self.close.reshape(-1)[row * self.close.shape[1] + part.indices]
+        inside = np.clip((close - self.middle[row]) / self.whole[row], 0, 1)
+        return np.asarray(1 - self.trusted[row] * (1 - inside), dtype=np.float32)
+
+
+def _fields(
+    asked: Sequence[Asked], numbers: dict[str, int], strength: sp.csr_array, prepared: Prepared
+) -> _Field | None:
+    """Return how far each paper is of each interest's field; ``None`` if none has one.
+
+    Where several keywords of an interest meet in one paper, that paper is of the field; how close others
+    are to such papers in the latent space tells "search" in retrieval from "search" for architectures.
+    Keywords that share words do not meet. Without such papers, or a latent space, all are of the field.
+    """
+    groups = [group for one in asked for group in one.groups]
+    if not prepared.model.topic_size or len(groups) == len(asked) or not prepared.candidates:
+        return None
+    ends = np.cumsum([0, *(len(group) for group in groups)], dtype=np.int32)
+    which = np.array([numbers[word] for group in groups for word in group], dtype=np.int32)
+    query = sp.csr_array((np.ones(len(which), np.float32), which, ends), shape=(len(groups), len(numbers)))
+    each = sp.csr_array(query @ strength)
+    owners = np.cumsum([0, *(len(one.groups) for one in asked)], dtype=np.int32)
+    own = sp.csr_array(
+        (np.ones(len(groups), np.float32), np.arange(len(groups), dtype=np.int32), owners),
+        shape=(len(asked), len(groups)),
+    )
+    meeting = sp.csr_array(own @ each)
+    squares = own @ sp.csr_array((np.square(each.data), each.indices, each.indptr), shape=each.shape)
+    meeting.data = np.sqrt(np.maximum(np.square(meeting.data) - squares.data, 0))
+    meeting.data[meeting.data < 1e-3] = 0
+    meeting.eliminate_zeros()
+    meeting.sort_indices()
+    return _closeness_to_field(strongest(meeting, FIELD_PAPERS), prepared)
+
+
+def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:
+    topics = prepared.topics  # what is made of other words is shorter: it is of another field
+    papers = np.diff(meeting.indptr)
+    common = unit_rows(np.asarray(meeting @ prepared.dense[: len(topics)].T, dtype=np.float32))
+    close = product(common, topics)
+    row = np.repeat(np.arange(len(papers), dtype=np.int64), papers)
+    own = np.bincount(row, close[row, meeting.indices], minlength=len(papers)) / np.maximum(papers, 1)
+    # Where most candidates are of the field, their middle says nothing of what is not.
+    middle = np.minimum(common @ topics.mean(axis=1), own / 2)
+    whole = np.maximum(FIELD_WHOLE * (own - middle), 1e-6)
     trusted = FIELD_MOST * papers / (papers + FIELD_PRIOR)
-    return np.asarray(1 - trusted * (1 - np.minimum(2 * _similarity(common, prepared), 1)))
+    return _Field(close, *(each.astype(np.float32) for each in (middle, whole, trusted)))
 
 
-def _meeting(words: Sequence[str], library: Library) -> Floats:
-    """Return per candidate the sum over pairs of keywords of the product of their hits."""
-    meeting = np.zeros(len(library.prepared.candidates))
-    if len(words) < 2:
-        return meeting
-    strength = np.zeros((len(words), len(meeting)))
-    for number, word in enumerate(words):
-        hits = library.hits(word)
-        strength[number, hits.rows] = hits.strength
-    terms = [library.terms(word) for word in words]
-    apart = np.array([[float(not one & two) for two in terms] for one in terms])
-    return np.asarray((strength * (apart @ strength)).sum(axis=0))
+def _categories(
+    interests: Sequence[InterestSpec], learned: Sequence[Learned], prepared: Prepared
+) -> sp.csr_array:
+    if not any(interest.categories for interest in interests):
+        return sp.csr_array((len(interests), len(prepared.candidates)), dtype=np.float32)
+    parts: list[tuple[Ints, Floats]] = []
+    for interest, one in zip(interests, learned, strict=True):
+        asked = {category.strip().casefold() for category in interest.categories}
+        rows = [found for key in sorted(asked) if (found := prepared.categories.get(key)) is not None]
+        both = np.unique(np.concatenate([np.empty(0, np.int32), *rows]))
+        value = ALSO_CATEGORY if one.liked is not None or one.asked is not None else ONLY_CATEGORY
+        parts.append((both, np.full(len(both), value, dtype=np.float32)))
+    return chosen_rows(parts, len(prepared.candidates))
 
 
-def _example_queries(liked: Sequence[Sequence[Example]], library: Library) -> sp.csr_array:
-    numbers: dict[tuple[str, str], int] = {}
-    mix = [
-        [(numbers.setdefault((one.title, one.abstract), len(numbers)), one.weight) for one in each]
-        for each in liked
-    ]
-    found = {numbers[one.title, one.abstract]: library.example(one) for each in liked for one in each}
-    vectors = [found[number] for number in range(len(found))]
-    return mixed(mix, stack(vectors, library.prepared.matrix.shape[1]))
-
-
-def _category(interests: Sequence[InterestSpec], prepared: Prepared, shape: tuple[int, int]) -> Floats:
-    found = np.zeros(shape)
-    for row, interest in enumerate(interests):
-        only = not wanted(interest) and not any(one.weight > 0 for one in interest.examples)
-        for category in interest.categories:
-            rows = prepared.categories.get(category.strip().casefold())
-            if rows is not None:
-                found[row, rows] = ONLY_CATEGORY if only else ALSO_CATEGORY
+def _less(marks: Sequence[Marks], prepared: Prepared) -> Floats:
+    """Return how close candidates are to each interest's disliked papers; their field at large is spared."""
+    size = len(prepared.candidates)
+    found = np.zeros((len(marks), size), dtype=np.float32)
+    for row, one in enumerate(marks):
+        for each in lowering(one, prepared):
+            np.maximum(found[row], each.max(axis=0), out=found[row])
     return found
 
 
-def _less(disliked: Sequence[Sequence[Example]], library: Library, shape: tuple[int, int]) -> Floats:
-    """Return how close candidates are to each interest's disliked papers; their field at large is spared."""
-    prepared, less = library.prepared, np.zeros(shape)
-    asked = [(row, one) for row, each in enumerate(disliked) for one in each]
-    step = max(CELLS // max(shape[1], 1), 1)
-    for first in range(0, len(asked), step):
-        some = asked[first : first + step]
-        rows = stack([library.example(one) for _, one in some], prepared.matrix.shape[1])
-        close = (prepared.matrix @ rows.T).toarray().T.astype(np.float64)
-        begins = np.full(len(some), LESS_FLOOR)
-        if prepared.background.shape[0]:
-            among = (prepared.background @ rows.T).toarray()
-            begins = np.maximum(np.quantile(among, LESS_SHARE, axis=0), LESS_FLOOR)
-        weight = np.array([min(-one.weight, 1.0) for _, one in some])[:, None]
-        part = weight * np.clip((close - begins[:, None]) / LESS_RANGE, 0, LESS_MOST)
-        np.maximum.at(less, np.array([row for row, _ in some]), part)
-    return less
+def lowering(marks: Marks, prepared: Prepared) -> Iterator[Floats]:
+    """Yield how much each mark lowers each candidate, from 0 to 1; some marks after the other, in order."""
+    step = max(CELLS // max(len(prepared.candidates), 1), 1)
+    words = stacked([marks.words], prepared.index.extra, prepared.index.columns)
+    for first in range(0, len(marks.begins), step):
+        part = slice(first, first + step)
+        close = (words[part] @ prepared.words).toarray() * prepared.sigma
+        if marks.topics.shape[1]:
+            close = (close + marks.topics[part] @ prepared.dense[: marks.topics.shape[1]]) / 2
+        each = np.clip((close - marks.begins[part, None]) / LESS_RANGE, 0, LESS_MOST)
+        yield marks.weights[part, None] * each

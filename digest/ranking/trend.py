@@ -1,217 +1,209 @@
 """What votes say: how many, how fast they come, and whether that is much for a paper of this age.
 
-Only observations count, and only sources that tell votes: a paper without a single vote has no trend.
-All figures are per source, since a hundred votes here may be ten votes there.
+Only observations count, and only sources that tell votes (or stars): a paper without any has no trend. All
+figures are per source, since a hundred votes here may be ten votes there.
+
+Trending is the mean of ``level`` (votes) and ``speed`` (votes a day), each as a share (log) of the most any
+candidate has; Rising is in ``rising``.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digest.ranking.growth import (
+    FAR,
+    FIRST_DAY,
+    LEAST_DAYS,
+    Floats,
+    Growth,
+    Looks,
+    Whole,
+    days_of,
+    read_looks,
+)
+from digest.ranking.rising import at_least, measure_rise
+from digest.ranking.usual import Usual, UsualGrowth
 from digest.types import Candidate, Sighting
 
-__all__ = ["WINDOW", "Growth", "Trend", "measure_trend"]
+__all__ = [
+    "WINDOW",
+    "Growth",
+    "Trend",
+    "measure_trend",
+    "rising_parts",
+    "rising_score",
+    "trending_parts",
+    "trending_score",
+]
 
 WINDOW = timedelta(days=7)
-DAY = timedelta(days=1)
-# Two looks within hours tell little of a day's growth: a shorter time counts as half a day.
-LEAST_DAYS = 0.5
-# Rising: at least so many votes gained in all, and a day so many times and so many more than is usual.
-LEAST_GAIN = 3
-TIMES_USUAL, ABOVE_USUAL = 1.5, 2
-FAR = 1 << 30
-
-Floats = NDArray[np.float64]
-Ages = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """The votes of one paper at one source: now, and at the first look within the last seven days.
-
-    ``since`` is ``None`` where there was one look only; then ``votes_then`` says nothing.
-    """
-
-    source: str
-    votes: int
-    until: datetime
-    votes_then: int = 0
-    since: datetime | None = None
-    position: int = FAR
-
-    @property
-    def gain(self) -> int | None:
-        """Votes gained since the first look, ``None`` where there was no earlier look."""
-        return None if self.since is None else self.votes - self.votes_then
-
-    @property
-    def per_day(self) -> float | None:
-        """Votes gained a day, ``None`` where there was no earlier look."""
-        if self.since is None:
-            return None
-        return (self.votes - self.votes_then) / max((self.until - self.since) / DAY, LEAST_DAYS)
+# One absurd count must not make all others look like nothing.
+TOWERING = 100
+DIGITS = 6
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trend:
     """Trend per candidate's row. ``score`` and ``rising`` are from 0 (no evidence) to below or at 1.
 
-    ``score`` is the mean of ``level`` (votes) and ``speed`` (votes a day). ``growth`` has the source that
-    says most of each paper; ``usual`` the median growth a day of the other papers of its age, for those that
-    rise. ``order`` and ``rising_order`` are the rows with evidence, the strongest first.
+    ``growth`` has the source that says most of each paper, from the first look within the last seven days;
+    for those that rise, from the look that shows it best. They have ``gained`` since then (votes, and a
+    little for comments) and ``expected``, what is usual in that time at that age; ``usual`` is that a day.
+    ``order`` and ``rising_order`` are the rows with evidence, the strongest first.
     """
 
-    level: NDArray[np.float64]
-    speed: NDArray[np.float64]
-    score: NDArray[np.float64]
-    rising: NDArray[np.float64]
+    level: Floats
+    speed: Floats
+    score: Floats
+    rising: Floats
     order: NDArray[np.int32]
     rising_order: NDArray[np.int32]
-    position: NDArray[np.int64]
+    position: Whole
     growth: tuple[Growth | None, ...]
-    usual: NDArray[np.float64]
+    usual: Floats
+    gained: Floats
+    expected: Floats
 
 
 def measure_trend(
-    candidates: Sequence[Candidate], rows: Mapping[int, int], observations: Iterable[Sighting], now: datetime
+    candidates: Sequence[Candidate],
+    rows: Mapping[int, int],
+    observations: Iterable[Sighting],
+    now: datetime,
+    usual: UsualGrowth | None = None,
 ) -> Trend:
     """Measure votes and their growth for each candidate, from what was observed up to ``now``.
 
-    ``rows`` maps paper ids to the candidates' places.
-
-    ``score``: the mean of log votes and log votes a day, each as a share of the most any candidate has at
-    that source. Where there was one look only, votes a day are all its votes over its days on the list.
+    ``rows`` maps paper ids to the candidates' places. ``usual`` names sources as the observations do; without
+    it a prior of no source in particular, scaled by the candidates themselves, says what is usual.
     """
-    by_source: dict[str, dict[int, Growth]] = {}
-    for source, looks in _looks(rows, observations, now).items():
-        by_source[source] = {row: _growth(source, looks.pop(row), now) for row in sorted(looks)}
-    level, speed, rising, typical = (np.zeros(len(candidates)) for _ in range(4))
-    position = np.full(len(candidates), FAR, dtype=np.int64)
-    growth: list[Growth | None] = [None] * len(candidates)
-    all_ages = np.array([_age(candidate, now) for candidate in candidates], dtype=np.int64)
-    for source in sorted(by_source):
-        here, papers = np.array(list(by_source[source])), list(by_source[source].values())
-        ages = all_ages[here]
-        of_votes, of_speed = _shares(papers, ages)
-        rises, usual = _rising(papers, ages)
-        for at in np.flatnonzero(of_votes + of_speed > level[here] + speed[here]).tolist():
-            row = here[at]
-            level[row], speed[row] = of_votes[at], of_speed[at]
-            rising[row], typical[row] = rises[at], usual[at]
-            growth[row], position[row] = papers[at], papers[at].position
-    score = (level + speed) / 2
-    return Trend(
-        level=level,
-        speed=speed,
-        score=score,
-        rising=rising,
-        order=_descending(score, position),
-        rising_order=_descending(rising, position),
-        position=position,
-        growth=tuple(growth),
-        usual=typical,
-    )
+    found = _Found(len(candidates))
+    listed = np.array([_listed(candidate) for candidate in candidates], dtype=np.float64)
+    for source, looks in read_looks(rows, observations, now).items():
+        found.add(_Source(looks, listed[looks.row[looks.start]], now, (usual or UsualGrowth()).of(source)))
+    return found.trend()
 
 
-def _descending(values: Floats, position: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return the rows with evidence, the strongest first; between equals the position, then the id."""
-    order = np.lexsort((np.arange(len(values)), position, -values.round(9)))
-    return order[values[order] > 0].astype(np.int32)
+def trending_parts(trend: Trend, row: int) -> dict[str, float]:
+    """Return what Trending's score of a candidate is made from; see :func:`trending_score`."""
+    parts = {"votes": float(trend.level[row]), "votes_a_day": float(trend.speed[row])}
+    return {name: round(value, DIGITS) for name, value in parts.items()}
 
 
-class _Looks(NamedTuple):
-    """The first look within the window, if there was one before the last, and the last of all."""
-
-    first_at: datetime
-    first_votes: int
-    last_at: datetime
-    last_votes: int
-    position: int
+def trending_score(parts: Mapping[str, float]) -> float:
+    """Return the mean of ``votes`` and ``votes_a_day``, both as shares of the most."""
+    return round((parts["votes"] + parts["votes_a_day"]) / 2, DIGITS)
 
 
-def _looks(
-    rows: Mapping[int, int], observations: Iterable[Sighting], now: datetime
-) -> dict[str, dict[int, _Looks]]:
-    """Return what matters of the observations of each paper, by source and row."""
-    looks: dict[str, dict[int, _Looks]] = defaultdict(dict)
-    for one in observations:
-        row, votes, at = rows.get(one.paper_id), one.votes, one.observed_at
-        if row is None or votes is None or at > now:
-            continue
-        position = one.position or FAR
-        seen = looks[one.source].get(row) or _Looks(at, votes, at, votes, position)
-        if at >= now - WINDOW and (
-            seen.first_at < now - WINDOW or (at, votes) < (seen.first_at, seen.first_votes)
-        ):
-            seen = seen._replace(first_at=at, first_votes=votes)
-        if (at, votes, -position) > (seen.last_at, seen.last_votes, -seen.position):
-            seen = seen._replace(last_at=at, last_votes=votes, position=position)
-        looks[one.source][row] = seen
-    return looks
+def rising_parts(trend: Trend, row: int) -> dict[str, float]:
+    """Return what Rising's score of a candidate is made from; see :func:`rising_score`."""
+    parts = {"gained": float(trend.gained[row]), "usual": float(trend.expected[row])}
+    return {name: round(value, DIGITS) for name, value in parts.items()}
 
 
-def _growth(source: str, seen: _Looks, now: datetime) -> Growth:
-    until = seen.last_at.astimezone(UTC)
-    if seen.first_at >= seen.last_at or seen.first_at < now - WINDOW:
-        return Growth(source, seen.last_votes, until, position=seen.position)
-    since = seen.first_at.astimezone(UTC)
-    return Growth(source, seen.last_votes, until, seen.first_votes, since, seen.position)
+def rising_score(parts: Mapping[str, float]) -> float:
+    """Return ``1 - 1 / at_least``, where ``at_least`` (see ``rising``) is above 1, else 0."""
+    sure = float(at_least(np.array([parts["gained"]]), np.array([parts["usual"]]))[0])
+    return round(1 - 1 / max(sure, 1.0), DIGITS)
 
 
-def _age(candidate: Candidate, now: datetime) -> int:
-    """Whole days since the paper was listed; 0 where that is not known."""
+def _listed(candidate: Candidate) -> float:
+    """The day a paper was listed on, in days since 1970; ``nan`` where that is not known."""
     day: date | None = candidate.listed_on
     if day is None and candidate.first_seen_at is not None:
         day = candidate.first_seen_at.astimezone(UTC).date()
-    return 0 if day is None else max((now.astimezone(UTC).date() - day).days, 0)
+    return np.nan if day is None else float((day - FIRST_DAY).days)
 
 
-def _shares(papers: Sequence[Growth], ages: Ages) -> tuple[Floats, Floats]:
-    """Return log votes and log votes a day as shares of the most; 0 for papers without votes."""
-    votes = np.array([max(one.votes, 0) for one in papers], dtype=np.float64)
-    known = _per_day(papers)
-    speed = np.where(np.isnan(known), votes / (ages + 1), np.maximum(known, 0))
-    most, fastest = np.log1p(votes.max()), np.log1p(speed.max())
-    level = np.log1p(votes) / (most or 1)
-    return level, np.where(votes > 0, np.log1p(speed) / (fastest or 1), 0)
+class _Source:
+    """What one source says of the papers it counted, a place in each array for each."""
+
+    def __init__(self, looks: Looks, listed: Floats, now: datetime, usual: Usual) -> None:
+        self.looks, self.rows = looks, looks.row[looks.start]
+        self.position = looks.position[looks.last]
+        before = looks.count_each(looks.time < days_of(now - WINDOW))
+        self.first = np.minimum(looks.start + before, looks.last)
+        ages = np.maximum(np.nan_to_num(np.floor(days_of(now)) - listed), 0)
+        self.level, self.speed = self._shares(ages)
+        rise = measure_rise(looks, listed, self.first, usual)
+        self.rising, self.gained, self.expected = rise.rising, rise.gained, rise.expected
+        self.usual = rise.usual
+        self.since = np.where(rise.rising > 0, rise.since, self.first)
+
+    def _shares(self, ages: Floats) -> tuple[Floats, Floats]:
+        """Log votes and log votes a day as shares of the most; 0 for papers without votes.
+
+        After one look only, votes a day are all its votes over its days on the list.
+        """
+        looks = self.looks
+        votes = np.maximum(looks.count[looks.last], 0)
+        days = looks.time[looks.last] - looks.time[self.first]
+        grown = np.maximum(looks.count[looks.last] - looks.count[self.first], 0)
+        speed = np.where(days > 0, grown / np.maximum(days, LEAST_DAYS), votes / (ages + 1))
+        return _share(votes), np.where(votes > 0, _share(speed), 0)
+
+    def growth(self, place: int) -> Growth:
+        """The growth of one paper."""
+        looks, last, first = self.looks, int(self.looks.last[place]), int(self.since[place])
+        votes, until = int(looks.count[last]), looks.at[last].astimezone(UTC)
+        position = int(self.position[place])
+        if looks.time[first] >= looks.time[last]:
+            return Growth(looks.source, votes, until, position=position, counted=looks.counted)
+        since = looks.at[first].astimezone(UTC)
+        return Growth(looks.source, votes, until, int(looks.count[first]), since, position, looks.counted)
 
 
-def _per_day(papers: Sequence[Growth]) -> Floats:
-    return np.array([np.nan if one.per_day is None else one.per_day for one in papers], dtype=np.float64)
+def _share(values: Floats) -> Floats:
+    """Logs as shares of the most; one that towers above all others counts for less."""
+    next_most = float(np.partition(values, -2)[-2]) if len(values) > 1 else float(values.max())
+    most = np.log1p(min(float(values.max()), TOWERING * (next_most + 1)))
+    share: Floats = np.minimum(np.log1p(values) / (most or 1), 1)
+    return share
 
 
-def _rising(papers: Sequence[Growth], ages: Ages) -> tuple[Floats, Floats]:
-    """Return 1 - (usual + 1) / (growth + 1) for papers that grow much faster than is usual, and the usual.
+class _Found:
+    """What was found of each candidate so far, of several sources the one that says most."""
 
-    Usual is the median growth a day of the other papers that are as old, give or take a day.
-    """
-    speed = _per_day(papers)
-    rises, usual = np.zeros(len(papers)), np.zeros(len(papers))
-    known = ~np.isnan(speed)
-    for age in np.unique(ages[known]):
-        around = np.sort(speed[known & (np.abs(ages - age) <= 1)])
-        for at in np.flatnonzero(known & (ages == age)).tolist():
-            if (papers[at].gain or 0) < LEAST_GAIN:
-                continue
-            usual[at] = max(_median_of_others(around, speed[at]), 0.0)
-            if speed[at] > max(TIMES_USUAL * usual[at], usual[at] + ABOVE_USUAL):
-                rises[at] = 1 - (usual[at] + 1) / (speed[at] + 1)
-    return rises, usual
+    NAMES = ("level", "speed", "rising", "gained", "expected", "usual", "position")
+
+    def __init__(self, candidates: int) -> None:
+        self.level, self.speed, self.rising = (np.zeros(candidates) for _ in range(3))
+        self.gained, self.expected, self.usual = (np.zeros(candidates) for _ in range(3))
+        self.position = np.full(candidates, FAR, dtype=np.int64)
+        self.growth: list[Growth | None] = [None] * candidates
+
+    def add(self, source: _Source) -> None:
+        """Take over what this source says where it says more than those before it."""
+        rows = source.rows
+        more = source.level + source.speed > self.level[rows] + self.speed[rows]
+        for name in self.NAMES:
+            getattr(self, name)[rows[more]] = getattr(source, name)[more]
+        for place in np.flatnonzero(more).tolist():
+            self.growth[rows[place]] = source.growth(place)
+
+    def trend(self) -> Trend:
+        """Return everything with the orders that follow from it."""
+        score = (self.level + self.speed) / 2
+        return Trend(
+            level=self.level,
+            speed=self.speed,
+            score=score,
+            rising=self.rising,
+            order=_descending(score, self.position),
+            rising_order=_descending(self.rising, self.position),
+            position=self.position,
+            growth=tuple(self.growth),
+            usual=self.usual,
+            gained=self.gained,
+            expected=self.expected,
+        )
 
 
-def _median_of_others(ordered: Floats, own: float) -> float:
-    """The median of ascending values without one of its own; 0 where there is no other."""
-    others = len(ordered) - 1
-    if not others:
-        return 0.0
-    left_out = int(np.searchsorted(ordered, own))
-
-    def at(place: int) -> float:
-        return float(ordered[place if place < left_out else place + 1])
-
-    return (at((others - 1) // 2) + at(others // 2)) / 2
+def _descending(values: Floats, position: Whole) -> NDArray[np.int32]:
+    """Return the rows with evidence, the strongest first; between equals the position, then the id."""
+    order = np.lexsort((np.arange(len(values)), position, -values.round(9)))
+    return order[values[order] > 0].astype(np.int32)

@@ -18,6 +18,7 @@ from digest.types import FeedbackKind
 
 __all__ = [
     "EVERYTHING",
+    "Counts",
     "DayTop",
     "Filters",
     "Joined",
@@ -31,6 +32,7 @@ __all__ = [
     "count_categories",
     "count_listed",
     "keep_those",
+    "list_counts",
     "list_joined",
     "list_listed",
     "list_listed_days",
@@ -43,7 +45,6 @@ __all__ = [
     "list_texts",
     "list_top_papers",
     "list_versions",
-    "list_votes",
 ]
 
 SAID = tuple(kind.value for kind in (FeedbackKind.MORE, FeedbackKind.LESS, FeedbackKind.SAVED))
@@ -74,6 +75,18 @@ class ListedPaper(NamedTuple):
     position: int
     categories: tuple[str, ...]
     first_seen_at: datetime
+
+
+class Counts(NamedTuple):
+    """What a source told of a paper at a time."""
+
+    paper_id: int
+    source_id: int
+    observed_at: datetime
+    votes: int | None
+    position: int | None
+    comments: int | None
+    stars: int | None
 
 
 class ReadDay(NamedTuple):
@@ -217,8 +230,8 @@ def list_listed(s: Session, first: date, last: date) -> list[ListedPaper]:
     ]
 
 
-def list_votes(s: Session, first: date, last: date) -> list[tuple[int, int, datetime, int, int | None]]:
-    """``(paper, source, time, votes, position)`` of every look at votes of what was listed in the span."""
+def list_counts(s: Session, first: date, last: date) -> list[Counts]:
+    """Every look at votes or stars of what was listed in the span (both ends in)."""
     entries, observations = table("entries"), table("observations")
     listed = (
         select(entries.c.paper_id)
@@ -226,13 +239,12 @@ def list_votes(s: Session, first: date, last: date) -> list[tuple[int, int, date
         .distinct()
         .subquery()
     )
-    columns = ("paper_id", "source_id", "observed_at", "votes", "position")
     query = (
-        select(*(observations.c[name] for name in columns))
+        select(*(observations.c[name] for name in Counts._fields))
         .join(listed, listed.c.paper_id == observations.c.paper_id)
-        .where(observations.c.votes.is_not(None))
+        .where(or_(observations.c.votes.is_not(None), observations.c.stars.is_not(None)))
     )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in s.connection().execute(query)]
+    return [Counts(*row) for row in s.connection().execute(query)]
 
 
 def list_listing_days(s: Session, paper_ids: Sequence[int]) -> dict[int, list[tuple[int, date]]]:

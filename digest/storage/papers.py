@@ -14,13 +14,12 @@ from sqlmodel import Session, col, select
 
 from digest.errors import UsageError
 from digest.models import Paper
-from digest.storage.bulk import in_batches
 from digest.storage.filing import apply_changes, find_known
 from digest.storage.search import find_by_id, joined_id, search_papers, titles_like
 from digest.storage.sightings import (
     address_of,
     get_views,
-    iter_texts,
+    iter_papers,
     latest_listed_day,
     latest_votes,
     list_candidates,
@@ -37,7 +36,7 @@ __all__ = [
     "find_titles",
     "get_paper",
     "get_views",
-    "iter_texts",
+    "iter_papers",
     "joined_id",
     "latest_listed_day",
     "latest_votes",
@@ -48,6 +47,9 @@ __all__ = [
 ]
 
 MAX_TITLE = 2000
+# So many titles are looked up one by one; beyond, all stored ones are read.
+FEW_TITLES = 100
+READ_AT_ONCE = 5000
 # How many ids a message about papers of one title names.
 NAMED = 5
 
@@ -90,14 +92,19 @@ def find_paper(s: Session, text: str) -> Paper | None:
 
 
 def find_titles(s: Session, titles: Sequence[str]) -> dict[str, int]:
-    """For each of these titles that one stored paper alone has, upper and lower case aside: its id.
+    """For each of these titles that one stored paper alone has: its id; compared as by :func:`find_paper`.
 
-    Much faster for many than :func:`find_paper`, and more exact: punctuation counts.
+    Many at once are found much faster than one by one.
     """
+    wanted = {title: key for title in titles if (key := normalise(title))}
+    keys = set(wanted.values())
     found: dict[str, set[int]] = defaultdict(set)
-    lower = func.lower(Paper.title)
-    for batch in in_batches(title.lower() for title in titles):
-        for paper_id, title in s.exec(select(Paper.id, Paper.title).where(lower.in_(batch))):
-            if paper_id is not None:
-                found[title.lower()].add(paper_id)
-    return {title: min(ids) for title in titles if len(ids := found[title.lower()]) == 1}
+    if len(keys) <= FEW_TITLES:
+        stored = ((one, text) for title in wanted for one, text in titles_like(s, title).items())
+    else:  # one reading of all titles costs less than looking for each
+        rows = s.execute(select(Paper.id, Paper.title), execution_options={"yield_per": READ_AT_ONCE})
+        stored = ((one, text) for one, text in rows)
+    for paper_id, text in stored:
+        if (key := normalise(text)) in keys:
+            found[key].add(paper_id)
+    return {title: min(ids) for title, key in wanted.items() if len(ids := found[key]) == 1}

@@ -2,75 +2,36 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal, NamedTuple, TypeVar
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
-from digest.storage.bulk import in_batches
-from digest.text import normalise
+from digest.models import Feedback, Interest, Subscriber, Subscription
+from digest.storage.bulk import in_batches, table
+from digest.storage.placing import LIKED, Learning, Placing
+from digest.text import split_boost
 from digest.types import Example, FeedbackKind, InterestSpec, Profile, Section
 
 __all__ = ["LIKED", "load_profiles", "make_profile", "preview_profile"]
 
-# Where feedback goes that no interest is near to.
-LIKED = "Papers you liked"
 Origin = Literal["more", "saved", "less"]
 ORIGINS: dict[str, tuple[Origin, float]] = {
     FeedbackKind.MORE.value: ("more", 1.0),
     FeedbackKind.SAVED.value: ("saved", 1.0),
     FeedbackKind.LESS.value: ("less", -1.0),
 }
-# Words that every title has say nothing about what it is on.
-COMMON_WORDS = """
-    a an and are as at based be by can for from how in into is it its new not of on or our over that the their
-    this through to toward towards under using via we what when where which with without
-"""
-COMMON = frozenset(COMMON_WORDS.split())
 
 
-class Texts(NamedTuple):
-    """A paper's words."""
+class Facts(NamedTuple):
+    """What is stored of a paper, as far as it speaks for an interest."""
 
     title: str
-    abstract: str
-
-
-@dataclass(slots=True)
-class Draft:
-    """A profile's interests while feedback is added to them."""
-
-    interests: list[InterestSpec]
-    extra: dict[int, list[Example]] = field(default_factory=lambda: defaultdict(list))
-
-    def place(self, example: Example, interest_id: int | None) -> None:
-        """Put an example where it was said to belong, else with the interest nearest to it."""
-        positions = {spec.interest_id: position for position, spec in enumerate(self.interests)}
-        position = positions.get(interest_id) if interest_id is not None else None
-        if position is None:
-            position = self._nearest(example)
-        if position is not None:
-            self.extra[position].append(example)
-
-    def _nearest(self, example: Example) -> int | None:
-        paper = _words(example.title, example.abstract)
-        shared = [len(paper & _interest_words(spec)) for spec in self.interests]
-        if any(shared):
-            return shared.index(max(shared))
-        liked = next((n for n, spec in enumerate(self.interests) if spec.name == LIKED), None)
-        if liked is None and example.weight > 0:
-            self.interests.append(InterestSpec(name=LIKED))
-            liked = len(self.interests) - 1
-        # What a reader does not want makes no topic of its own.
-        return liked
-
-    def finish(self) -> tuple[InterestSpec, ...]:
-        """The interests with what was added."""
-        return tuple(
-            replace(spec, examples=(*spec.examples, *self.extra[position])) if self.extra[position] else spec
-            for position, spec in enumerate(self.interests)
-        )
+    abstract: str = ""
+    authors: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 def load_profiles(
@@ -83,22 +44,24 @@ def load_profiles(
     """One profile per pair, in order; ``max_papers`` and ``trend_weight`` hold where a reader chose none.
 
     More, saved and less become examples (weights 1, 1, -1) of the interest they were said for; else of
-    the interest that shares most words with the paper; else of a new one, "Papers you liked".
+    the interest that shares most words with the paper; else of a new one, "Papers you liked". What was said
+    before a reader or interest learns from anew, and what was said for one that learns from its own papers
+    only, is left out.
     """
-    ids = [subscriber.id for subscriber, _ in pairs if subscriber.id is not None]
-    interests = _by_subscriber(s, Interest, ids)
-    feedback = _by_subscriber(s, Feedback, ids)
-    papers = _load_texts(s, _paper_ids(interests, feedback))
-    drafts = {
-        subscriber_id: _with_feedback(
-            interests.get(subscriber_id, []), feedback.get(subscriber_id, []), papers
+    readers = {subscriber.id: subscriber for subscriber, _ in pairs if subscriber.id is not None}
+    interests = _by_subscriber(s, Interest, readers)
+    feedback = _by_subscriber(s, Feedback, readers)
+    papers = _load_facts(s, _paper_ids(interests, feedback))
+    specs = {
+        number: _with_feedback(
+            interests.get(number, []), feedback.get(number, []), papers, subscriber.learn_from
         )
-        for subscriber_id in dict.fromkeys(ids)
+        for number, subscriber in readers.items()
     }
     return [
         make_profile(
             subscription,
-            drafts[subscription.subscriber_id],
+            specs[subscription.subscriber_id],
             max_papers=max_papers,
             trend_weight=trend_weight,
         )
@@ -134,24 +97,41 @@ def preview_profile(
     trend_weight: float,
 ) -> Profile:
     """The profile that these rows, stored or not, would make, with what the subscriber said of papers."""
-    said = _by_subscriber(s, Feedback, [subscription.subscriber_id]).get(subscription.subscriber_id, [])
-    papers = _load_texts(s, _paper_ids({0: interests}, {0: said}))
-    specs = _with_feedback(interests, said, papers)
+    number = subscription.subscriber_id
+    said = _by_subscriber(s, Feedback, [number]).get(number, [])
+    papers = _load_facts(s, _paper_ids({0: interests}, {0: said}))
+    learn_from = s.exec(select(Subscriber.learn_from).where(Subscriber.id == number)).first()
+    specs = _with_feedback(interests, said, papers, learn_from)
     return make_profile(subscription, specs, max_papers=max_papers, trend_weight=trend_weight)
 
 
 def _with_feedback(
-    interests: Sequence[Interest], said: Sequence[Feedback], papers: Mapping[int, Texts]
+    interests: Sequence[Interest],
+    said: Sequence[Feedback],
+    papers: Mapping[int, Facts],
+    learn_from: datetime | None,
 ) -> tuple[InterestSpec, ...]:
     """The interests, and more, saved and less as examples of them."""
-    draft = Draft([_spec(row, papers) for row in interests])
+    placing = Placing([Learning(_spec(row, papers), row.only_examples, row.learn_from) for row in interests])
     for one in _latest(said):
+        if one.paper_id not in papers or (learn_from is not None and one.created_at < learn_from):
+            continue
         origin, weight = ORIGINS[one.kind]
-        if one.paper_id in papers:
-            title, abstract = papers[one.paper_id]
-            example = Example(title, abstract, paper_id=one.paper_id, weight=weight, origin=origin)
-            draft.place(example, one.interest_id)
-    return draft.finish()
+        placing.place(_example(papers[one.paper_id], one, weight, origin), one.interest_id)
+    return placing.finish()
+
+
+def _example(facts: Facts, said: Feedback, weight: float, origin: Origin) -> Example:
+    return Example(
+        *facts[:2],
+        paper_id=said.paper_id,
+        weight=weight,
+        origin=origin,
+        authors=facts.authors,
+        categories=facts.categories,
+        keywords=facts.keywords,
+        liked_at=said.created_at,
+    )
 
 
 RowT = TypeVar("RowT", Interest, Feedback)
@@ -188,39 +168,51 @@ def _paper_ids(
     return examples | {row.paper_id for rows in feedback.values() for row in rows if row.kind in ORIGINS}
 
 
-def _load_texts(s: Session, paper_ids: Iterable[int]) -> dict[int, Texts]:
-    texts: dict[int, Texts] = {}
+def _load_facts(s: Session, paper_ids: Iterable[int]) -> dict[int, Facts]:
+    papers = table("papers")
+    columns = [papers.c[name] for name in ("id", *Facts._fields)]
+    found: dict[int, Facts] = {}
     for batch in in_batches(sorted(paper_ids)):
-        query = select(Paper.id, Paper.title, Paper.abstract).where(col(Paper.id).in_(batch))
-        texts |= {paper_id: Texts(title, abstract) for paper_id, title, abstract in s.exec(query) if paper_id}
-    return texts
+        query = select_columns(*columns).where(papers.c.id.in_(batch))
+        for paper_id, title, abstract, *lists in s.connection().execute(query):
+            found[paper_id] = Facts(title, abstract, *map(tuple, lists))
+    return found
 
 
-def _spec(row: Interest, papers: Mapping[int, Texts]) -> InterestSpec:
+def _spec(row: Interest, papers: Mapping[int, Facts]) -> InterestSpec:
     examples = []
     for given in row.examples:
         paper_id = given.get("paper_id")
-        kept = Texts(given.get("title", ""), given.get("abstract", ""))
-        title, abstract = papers.get(paper_id, kept) if paper_id is not None else kept
-        examples.append(Example(title, abstract, paper_id=paper_id if paper_id in papers else None))
+        told = given.get("told") or {}
+        kept = Facts(given.get("title", ""), given.get("abstract", ""), tuple(told.get("authors", ())))
+        facts = papers.get(paper_id, kept) if paper_id is not None else kept
+        examples.append(
+            Example(
+                *facts[:2],
+                paper_id=paper_id if paper_id in papers else None,
+                authors=facts.authors,
+                categories=facts.categories,
+                keywords=facts.keywords,
+            )
+        )
     if row.about:
         examples.append(Example(row.about, origin="about"))
+    weights: dict[str, float] = {}
     return InterestSpec(
         name=row.name,
         interest_id=row.id,
-        keywords=tuple(row.keywords),
-        must_keywords=tuple(row.must_keywords),
-        not_keywords=tuple(row.not_keywords),
+        keywords=_plain(row.keywords, weights),
+        must_keywords=_plain(row.must_keywords, weights),
+        not_keywords=_plain(row.not_keywords, {}),
         authors=tuple(row.authors),
         categories=tuple(row.categories),
         examples=tuple(examples),
+        weights=weights,
     )
 
 
-def _words(*texts: str) -> set[str]:
-    return set(normalise(" ".join(texts)).split()) - COMMON
-
-
-def _interest_words(spec: InterestSpec) -> set[str]:
-    titles = (example.title for example in spec.examples)
-    return _words(*spec.keywords, *spec.must_keywords, *titles)
+def _plain(keywords: Iterable[str], weights: dict[str, float]) -> tuple[str, ...]:
+    """The keywords without their weights, which are noted; of one written twice the last weight counts."""
+    split = dict(map(split_boost, keywords))
+    weights |= {word: weight for word, weight in split.items() if weight != 1}
+    return tuple(split)

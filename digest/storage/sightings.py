@@ -15,7 +15,7 @@ from digest.types import Candidate, PaperView, Sighting
 __all__ = [
     "address_of",
     "get_views",
-    "iter_texts",
+    "iter_papers",
     "latest_listed_day",
     "latest_votes",
     "list_candidates",
@@ -28,12 +28,14 @@ MAX_POINTS = 30
 HUGGINGFACE = "huggingface"
 
 
-def iter_texts(s: Session) -> Iterator[str]:
-    """Title and abstract of every paper, a line break between them, by id; streamed, never all in memory."""
+def iter_papers(s: Session) -> Iterator[Candidate]:
+    """The words of every paper, by id; streamed, never all in memory."""
     papers = table("papers")
-    query = select(papers.c.title, papers.c.abstract).order_by(papers.c.id)
-    for row in _stream(s, query):
-        yield f"{row.title}\n{row.abstract}"
+    names = ("id", "title", "abstract", "categories", "keywords")
+    for row in _stream(s, select(*(papers.c[name] for name in names)).order_by(papers.c.id)):
+        yield Candidate(
+            row.id, row.title, row.abstract, categories=tuple(row.categories), keywords=tuple(row.keywords)
+        )
 
 
 def _stream(s: Session, query: Select[Any]) -> Iterator[Row[Any]]:

@@ -10,8 +10,19 @@ from digest.text.cleaning import clean_lines, clean_text, truncate
 from digest.text.comparing import fingerprint, normalise
 from digest.text.latex import latex_to_text, plain
 from digest.text.reading import parse_arxiv_id, parse_count, parse_day, parse_doi
+from digest.text.wanted import (
+    Followed,
+    author_fault,
+    boost_fault,
+    parse_orcid,
+    read_followed,
+    split_boost,
+)
 
 __all__ = [
+    "Followed",
+    "author_fault",
+    "boost_fault",
     "clean_lines",
     "clean_text",
     "fingerprint",
@@ -23,8 +34,11 @@ __all__ = [
     "parse_count",
     "parse_day",
     "parse_doi",
+    "parse_orcid",
     "pdf_url",
     "plain",
+    "read_followed",
     "safe_url",
+    "split_boost",
     "truncate",
 ]

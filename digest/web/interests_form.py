@@ -9,7 +9,14 @@ from starlette.datastructures import FormData
 
 from digest.errors import UsageError
 from digest.pipeline.liked import LIKED, MAX_PAPERS, Liked, together
-from digest.pipeline.wishes import MAX_INTERESTS, ExamplePaper, InterestWish, Wishes, clean_interest
+from digest.pipeline.wishes import (
+    MAX_EXAMPLES,
+    MAX_INTERESTS,
+    ExamplePaper,
+    InterestWish,
+    Wishes,
+    clean_interest,
+)
 from digest.web.carried import pack, unpack
 from digest.web.forms import text_of, texts_of
 
@@ -71,6 +78,7 @@ class InterestFields:
     about: str = ""
     words: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(WORDS, ""))
     removed: bool = False
+    only_examples: bool = False
     examples: tuple[ShownExample, ...] = ()
     more: int = 0
     added: str = ""
@@ -81,7 +89,7 @@ class InterestFields:
     def is_detailed(self) -> bool:
         """Whether it says more than its name, what it is about, and keywords."""
         rest = (text for name, text in self.words.items() if name != "keywords")
-        return bool(any(rest) or self.added or self.examples or self.carried)
+        return bool(any(rest) or self.added or self.examples or self.carried or self.only_examples)
 
 
 def sentence(error: UsageError) -> str:
@@ -108,6 +116,7 @@ def write_interest(one: InterestWish) -> InterestFields:
         name=one.name,
         about=one.about,
         words={name: "\n".join(getattr(one, wish)) for name, wish in WORDS.items()},
+        only_examples=one.only_examples,
         examples=_shown(one.examples, frozenset()),
         more=max(0, len(one.examples) - SHOWN_EXAMPLES),
     )
@@ -160,8 +169,8 @@ class InterestsReader:
             return
         if added.problems:
             self._problems[f"{at}_added"] = sentences(added.problems)
-        if len(wish.examples) > MAX_PAPERS:
-            self._problems[f"{at}_added"] = f"An interest keeps {MAX_PAPERS:,} papers; remove some."
+        if len(wish.examples) > MAX_EXAMPLES:
+            self._problems[f"{at}_added"] = f"An interest keeps {MAX_EXAMPLES:,} papers; remove some."
         if wish.is_empty and not added.problems:
             self._problems[f"{at}_about"] = "Say what it is about, or remove it."
         if not wish.name:
@@ -191,6 +200,7 @@ class InterestsReader:
             about=said("about"),
             words={field_name: said(field_name) for field_name in WORDS},
             removed=bool(said("removed")) and not more,
+            only_examples=bool(said("only_examples")),
             examples=_shown(stored, dropped),
             more=max(0, len(stored) - SHOWN_EXAMPLES),
             added=said("added"),
@@ -215,7 +225,7 @@ class InterestsReader:
             for name, wish in WORDS.items()
         }
         clean = clean_interest(InterestWish(name=typed.name, about=typed.about, **words))
-        return replace(clean, examples=examples)
+        return replace(clean, examples=examples, only_examples=typed.only_examples)
 
 
 def _words(text: str, stored: Sequence[str], parted_by: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from digest.pipeline.passwords import Door
 from digest.pipeline.previewing import Previewer
 from digest.pipeline.rating import Foresight
 from digest.pipeline.signing_up import are_sign_ups_open
+from digest.pipeline.usual_store import UsualStore
 
 __all__ = ["Site", "SiteDep", "get_site"]
 
@@ -37,7 +38,7 @@ class Site:
         # All made now, while there is one thread, so that all who ask later share the same.
         _ = app.sign_up_limits
         self.door = Door()
-        self.browser = Browser(app.database)
+        self.browser = Browser(app.database, UsualStore(app.models_dir).newest)
         self.previewer = Previewer(app.composer())
         self.foresight = Foresight(app.database, self.previewer)
         self.feeds = FeedShelf(app.publisher().maker, self.browser)

@@ -27,6 +27,7 @@ from digest.storage.upgrading import head_revision
 from tests import (
     test_browsing,
     test_browsing_searching,
+    test_evaluation_own,
     test_merging,
     test_outbox,
     test_overview,
@@ -34,6 +35,7 @@ from tests import (
     test_splitting,
     test_storage_database,
     test_storage_deliveries,
+    test_storage_histories,
     test_storage_issues,
     test_storage_papers,
     test_storage_search,
@@ -52,6 +54,7 @@ pytestmark = pytest.mark.e2e
 SUITES = (
     test_browsing,
     test_browsing_searching,
+    test_evaluation_own,
     test_merging,
     test_outbox,
     test_overview,
@@ -59,6 +62,7 @@ SUITES = (
     test_splitting,
     test_storage_database,
     test_storage_deliveries,
+    test_storage_histories,
     test_storage_issues,
     test_storage_papers,
     test_storage_search,

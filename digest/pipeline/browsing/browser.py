@@ -3,7 +3,7 @@
 What does not change until papers do (days, categories, the order of a period) is kept between requests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import ceil
@@ -28,6 +28,7 @@ from digest.pipeline.browsing.trending import (
     understand,
     until_of,
 )
+from digest.ranking.usual import UsualGrowth
 from digest.storage import browsing as rows
 from digest.storage import stamps
 from digest.storage.database import Database
@@ -39,10 +40,11 @@ RECENT, SUGGESTED = 3000, 60
 
 
 class Browser:
-    """Looks up what is shown. Changes nothing."""
+    """Looks up what is shown. Changes nothing. ``usual`` gives what was learnt of how fast votes come."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, usual: Callable[[], UsualGrowth | None] = lambda: None) -> None:
         self._database = database
+        self._usual = usual
         self._calendars: Memo[Calendar] = Memo(2)
         self._ranked: Memo[tuple[Ranked, ...]] = Memo(200_000, lambda ranked: len(ranked) + 1)
         self._completeness: Memo[Completeness] = Memo(500)
@@ -69,7 +71,7 @@ class Browser:
             query, period, notes = understand(query, calendar, today)
             until = until_of(period, now)
             key = (period, until, stamp)
-            ranked = self._ranked.get(key, lambda: rank_period(session, period, until))
+            ranked = self._ranked.get(key, lambda: rank_period(session, period, until, self._usual()))
             chosen = choose(ranked, query, calendar.numbers.get(query.source or ""))
             pages = max(ceil(len(chosen) / per_page), 1)
             query = replace(query, page=min(max(query.page, 1), pages))

@@ -13,6 +13,7 @@ from digest.pipeline.browsing.completeness import Completeness
 from digest.pipeline.browsing.periods import Period, Span, period_of
 from digest.pipeline.browsing.stories import Story, find_marks, make_story
 from digest.ranking.trend import measure_trend
+from digest.ranking.usual import UsualGrowth
 from digest.storage import browsing as rows
 from digest.storage import papers as paper_rows
 from digest.types import Candidate, Sighting
@@ -102,21 +103,25 @@ def until_of(period: Period, now: datetime) -> datetime:
     return min(end, this_hour + HOUR)
 
 
-def rank_period(session: Session, period: Period, until: datetime) -> tuple[Ranked, ...]:
+def rank_period(
+    session: Session, period: Period, until: datetime, usual: UsualGrowth | None = None
+) -> tuple[Ranked, ...]:
     """Everything listed in the period, by paper, with its votes as they stood at ``until``.
 
-    A paper whose votes were told only later has them as they were told first.
+    A paper whose votes were told only later has them as they were told first. ``usual`` (by the sources'
+    names) says how fast votes come; without it the papers of the period themselves do.
     """
     listed: dict[int, list[rows.ListedPaper]] = defaultdict(list)
     for one in rows.list_listed(session, period.first, period.last):
         listed[one.paper_id].append(one)
-    looks = _looks(rows.list_votes(session, period.first, period.last), until)
+    looks = _looks(rows.list_counts(session, period.first, period.last), until)
+    numbers = {one.name: str(one.source_id) for one in rows.list_named_sources(session)}
     candidates = [
         Candidate(paper_id, title="", listed_on=found[-1].day, first_seen_at=found[0].first_seen_at)
         for paper_id, found in listed.items()
     ]
     places = {one.paper_id: row for row, one in enumerate(candidates)}
-    trend = measure_trend(candidates, places, looks, until)
+    trend = measure_trend(candidates, places, looks, until, usual and usual.renamed(numbers))
     votes = _latest(looks)
     return tuple(
         Ranked(
@@ -133,18 +138,20 @@ def rank_period(session: Session, period: Period, until: datetime) -> tuple[Rank
     )
 
 
-def _looks(told: Sequence[tuple[int, int, datetime, int, int | None]], until: datetime) -> list[Sighting]:
-    """The looks at votes up to ``until``; the first of a paper that had none by then."""
-    before = [
-        Sighting(paper_id, str(source), at, votes, position)
-        for paper_id, source, at, votes, position in told
-        if at <= until
+def _looks(told: Sequence[rows.Counts], until: datetime) -> list[Sighting]:
+    """The looks up to ``until``; the first that told votes of a paper whose votes were not told by then."""
+    seen = [
+        Sighting(one.paper_id, str(one.source_id), one.observed_at, *one[3:])  # the other fields are the same
+        for one in told
     ]
-    known = {one.paper_id for one in before}
+    before = [one for one in seen if one.observed_at <= until]
+    known = {one.paper_id for one in before if one.votes is not None}
     first: dict[int, Sighting] = {}
-    for paper_id, source, at, votes, position in told:
-        if paper_id not in known and (paper_id not in first or at < first[paper_id].observed_at):
-            first[paper_id] = Sighting(paper_id, str(source), at, votes, position)
+    for one in seen:
+        if one.votes is None or one.paper_id in known:
+            continue
+        if one.paper_id not in first or one.observed_at < first[one.paper_id].observed_at:
+            first[one.paper_id] = one
     return [*before, *first.values()]
 
 
@@ -152,6 +159,8 @@ def _latest(looks: Sequence[Sighting]) -> dict[int, int]:
     """Each paper's votes as told last; of several sources, the one with most."""
     last: dict[tuple[int, str], Sighting] = {}
     for one in looks:
+        if one.votes is None:
+            continue
         key = (one.paper_id, one.source)
         if key not in last or last[key].observed_at <= one.observed_at:
             last[key] = one

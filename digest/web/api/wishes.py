@@ -74,12 +74,15 @@ class InterestShape(Sent):
     )
     name: Name = Field(description="How you call it; no two alike.")
     about: str = Field("", max_length=MAX_ABOUT, pattern=NO_NUL, description="In sentences.")
-    keywords: Words = Field([], description="Papers that hold one of these come first.")
+    keywords: Words = Field([], description="Papers that hold one of these come first; x^2 counts twice.")
     must_keywords: Words = Field([], description="Only papers that hold all of these.")
     not_keywords: Words = Field([], description="No paper that holds one of these.")
-    authors: Words = []
+    authors: Words = Field([], description="Names; group:Name; or an ORCID iD, = and the name.")
     categories: Words = []
     examples: list[ExampleShape] = Field([], max_length=MAX_EXAMPLES, description="Papers one likes.")
+    only_examples: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Learn from these papers alone; no feedback joins this interest."
+    )
 
 
 class WishesShape(Sent):

@@ -1,0 +1,50 @@
+"""Which paper would teach most about a reader: the one that many others, equally uncertain, are like.
+
+Uncertainty sampling weighted by information density (Settles and Craven 2008): a paper whose taste is
+neither high nor low, in the midst of others of which the same is true, not an odd one out::
+
+    uncertainty u = 4 × taste × (1 - taste)
+    worth         = u_i × (½ + ½ trend_i) × Σ_j likeness_ij² u_j      over an even sample j of the candidates
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digest.ranking.linear import Floats, product
+from digest.ranking.prepared import Prepared
+
+__all__ = ["MOST_TELLING", "most_telling", "uncertainty"]
+
+# The most telling papers of each reader that are offered, in case the first is taken already.
+MOST_TELLING = 3
+# A paper that hardly concerns any interest is not uncertain, but elsewhere.
+LEAST_TASTE = 0.25
+
+
+def uncertainty(taste: Floats) -> Floats:
+    """Return 4 × taste × (1 - taste): 1 where it may be this or that, 0 where it is clear."""
+    return np.asarray(4 * taste * (1 - taste), dtype=np.float32)
+
+
+def most_telling(
+    best: Floats, least: NDArray[np.float32], known: NDArray[np.bool_], prepared: Prepared
+) -> list[list[int]]:
+    """Return for each reader up to three candidates' rows, the most telling first.
+
+    ``best`` is the highest taste any interest has of a candidate (readers × candidates), ``least`` the
+    reader's threshold: from there on a paper is for the reader, and no exploration.
+    """
+    alike = prepared.alike
+    unsure = uncertainty(best)
+    worth = product(unsure[:, alike.sample], alike.squares)
+    worth *= unsure
+    worth *= (0.5 + 0.5 * prepared.trend.score).astype(np.float32)
+    worth[known | (best < LEAST_TASTE) | (best >= least[:, None])] = 0
+    found: list[list[int]] = [[] for _ in range(len(best))]
+    for _ in range(MOST_TELLING if best.shape[1] else 0):
+        rows = worth.argmax(axis=1)
+        values = worth[np.arange(len(best)), rows]
+        for at in np.flatnonzero(values > 0).tolist():
+            found[at].append(int(rows[at]))
+        worth[np.arange(len(best)), rows] = 0
+    return found
