@@ -14,7 +14,6 @@ Beside it, for a few of the readers, with a classifier or a corpus for each inte
 """
 
 import argparse
-import os
 import random
 import resource
 import sys
@@ -23,11 +22,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-for library in ("OPENBLAS", "OMP", "MKL"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import numpy as np
 
 from bench import generated
 from digest.ranking import Learned, Model, Prepared, fit, learn, pack, prepare, recommend, unpack
@@ -74,6 +69,7 @@ class Clock:
         self.last = time.process_time()
 
     def look(self) -> float:
+        """Return the seconds since the last look."""
         now = time.process_time()
         taken, self.last = now - self.last, now
         return taken
@@ -96,6 +92,7 @@ def ours(
 
 def sanity(profiles: Sequence[Profile], stored: Sequence[Candidate], new: Sequence[Candidate]) -> float:
     """Return seconds a reader of arxiv-sanity-lite's way."""
+    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
@@ -119,6 +116,8 @@ def sanity(profiles: Sequence[Profile], stored: Sequence[Candidate], new: Sequen
 
 def zotero(profiles: Sequence[Profile], model: Model, new: Sequence[Candidate]) -> float:
     """Return seconds a reader of zotero-arxiv-daily's weighting."""
+    import numpy as np
+
     from digest.ranking.features import count_rows
 
     candidates = model.weighed(count_rows(new, model.terms).rows)
@@ -172,9 +171,8 @@ def main() -> None:
     print(f"scores and selection                   {1e3 * chosen:9.3f} ms a reader")
     print(f"reasons of {PAPERS} papers                   {1e3 * (whole - chosen):9.3f} ms a reader")
     print(f"arxiv-sanity-lite's way, scores        {1e3 * svm:9.1f} ms a reader  {svm / chosen:9.0f} times")
-    print(
-        f"zotero-arxiv-daily's weighting, scores {1e3 * weighting:9.3f} ms a reader  {weighting / chosen:9.1f} times"
-    )
+    more = f"{weighting / chosen:9.1f} times"
+    print(f"zotero-arxiv-daily's weighting, scores {1e3 * weighting:9.3f} ms a reader  {more}")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

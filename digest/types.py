@@ -355,7 +355,7 @@ class Profile:
 class Reason:
     """One true sentence on why a paper is there, and the facts it was made from.
 
-    ``kind`` is one of author, must, keyword, category, example, about, liked, votes, growth, comments.
+    ``kind`` is one of author, must, keyword, category, example, about, liked, votes, growth, different.
     """
 
     kind: str

@@ -149,6 +149,28 @@ def test_the_score_is_recomputed_from_the_parts_in_every_section(site: WebSite) 
     assert seen == {section.value for section in Section}
 
 
+def test_what_is_looked_back_on_after_an_absence_is_explained_too(site: WebSite) -> None:
+    """Nothing was composed for three days; what was listed meanwhile comes under a heading of its own."""
+    moment = Moment(site.app.now() + timedelta(days=4))
+    with site.app.database.write() as session:
+        listed = [moment.now.date() - timedelta(days=back) for back in (0, 1, 2, 3)]
+        entries = [make_entry(910 + number, title=f"Dense retrieval {number}") for number in range(8)]
+        numbers = [
+            add_papers(session, [entry], now=site.app.now(), day=listed[place % 4])[0]
+            for place, entry in enumerate(entries)
+        ]
+    digest = drafted(site, READER, moment)
+    shown = {paper["id"]: (section, place) for place, (section, paper) in enumerate(papers_of(digest), 1)}
+    assert "While you were away" in {section for section, _ in shown.values()}
+    for number in {*numbers, *shown}:
+        answer = explained(site, number, email=READER, moment=moment)
+        assert (answer["cause"] == "shown") == (number in shown)
+        if number in shown:
+            assert (answer["section"], answer["place"]) == shown[number]
+        else:
+            assert answer["cause"] in ("crowded_out", "below_threshold", "like_shown", "like_known")
+
+
 def test_what_was_sent_before(site: WebSite) -> None:
     moment = site.web.site.moment()
     first = replace(moment, day=moment.today_in("UTC") - timedelta(days=4))

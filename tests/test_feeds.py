@@ -24,7 +24,7 @@ from digest.feeds import (
     render_json,
     render_rss,
 )
-from digest.types import FeedLinks, IssueView
+from digest.types import FeedLinks, IssueView, Section
 from tests.issue_samples import COMPOSED_AT, HOSTILE, LINKS, issue, item, notice_issue, paper
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -136,6 +136,11 @@ class TestBuilding:
             assert words in first.text
         assert first.categories == ("For you", "Retrieval")
         assert len(first.authors) == 14
+
+    @pytest.mark.parametrize("section", list(Section))
+    def test_an_items_section_is_its_first_category(self, section: Section) -> None:
+        (one,) = private(issue([item(paper(1), section)])).items
+        assert one.categories == (section.value, "Retrieval")
 
     def test_content_has_no_styles_or_classes(self) -> None:
         assert not re.search(r"style=|class=", "".join(one.html for one in private().items))

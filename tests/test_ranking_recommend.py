@@ -209,7 +209,8 @@ def test_must_have_keywords_rank_first() -> None:
     (found,) = run(Profile(1, (RETRIEVAL, must)))
     with_enzyme = {one.paper_id for one in papers() if "enzyme" in f"{one.title} {one.abstract}"}
     liked = ids(found, Section.FOR_YOU)
-    of_must = [one.paper_id for one in found if one.interest == "Must"]
+    shown = [one for one in found if one.section is Section.FOR_YOU]
+    of_must = [one.paper_id for one in shown if one.interest == "Must"]
     assert of_must
     assert set(of_must) <= with_enzyme
     assert liked[: len(of_must)] == of_must

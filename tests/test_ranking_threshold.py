@@ -45,6 +45,16 @@ def test_good_never_raises_it_and_bad_never_lowers_it(
     assert before - 1e-4 <= left <= worse + 1e-4
 
 
+def test_silence_is_a_weak_no() -> None:
+    """Eight papers without a word speak against, but less than eight of which was said "less"."""
+    liked: list[tuple[float, Verdict]] = [(0.7, "good")] * 2
+    alone, silent, bad = (learn_threshold(liked + [(0.7, one)] * 8) for one in ("good", "left", "bad"))
+    none = learn_threshold(liked)
+    assert None not in (alone, silent, bad, none)
+    assert sorted([alone, silent, bad, none], key=lambda one: one or 0) == [alone, none, silent, bad]
+    assert len({alone, none, silent, bad}) == 4
+
+
 @pytest.mark.parametrize("verdict", ["good", "bad"])
 @pytest.mark.parametrize("taste", [0.5, 0.65, 0.8, 0.95])
 def test_one_word_moves_it_little(taste: float, verdict: Verdict) -> None:

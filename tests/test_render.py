@@ -506,3 +506,10 @@ def test_sections_follow_the_issue_even_where_its_order_is_its_own() -> None:
     """The renderer orders nothing: what is frozen is shown."""
     shown = issue([item(paper(1), Section.RISING), item(paper(2), Section.FOLLOWING)])
     assert Page(render_html(shown, MAIL_ONLY)).texts["h2"] == ["Rising", "Following"]
+
+
+@pytest.mark.parametrize("section", list(Section))
+def test_every_section_has_its_heading_in_both_parts(section: Section) -> None:
+    shown = issue([item(paper(1), section)])
+    assert Page(render_html(shown, MAIL_ONLY)).texts["h2"] == [section.value]
+    assert f"\n{section.value.upper()}\n{'-' * len(section.value)}\n" in render_text(shown, MAIL_ONLY)

@@ -207,6 +207,15 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(
     assert _wishes(site) == stored
 
 
+def test_something_different_can_be_hidden(site: WebSite, reader: TestClient) -> None:
+    page = reader.get("/preferences")
+    assert 'value="Something different" checked' in page.text
+    others = [one.value for one in HIDEABLE[:-1]]
+    _press(reader, "save", sections=others)
+    assert _wishes(site).hidden_sections == ("Something different",)
+    assert 'value="Something different">' in reader.get("/preferences").text
+
+
 def test_everything_can_be_changed_and_what_was_is_said(site: WebSite, reader: TestClient) -> None:
     _set(site, Wishes(interests=(InterestWish(name="Old", about="one"),)))
     answer = _press(
@@ -251,7 +260,7 @@ def test_everything_can_be_changed_and_what_was_is_said(site: WebSite, reader: T
         feed=True,
         max_papers=4,
         trend_weight=0.75,
-        hidden_sections=("Trending", "Rising"),
+        hidden_sections=("Trending", "Rising", "Something different"),
     )
     page = reader.get(answer.headers["location"])
     assert (

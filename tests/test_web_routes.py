@@ -42,7 +42,7 @@ OWNER = {
     "GET /preferences", "POST /preferences", "GET /preferences/why", "POST /preferences/standing",
     "POST /preferences/revoke", "POST /preferences/keys", "POST /feeds/renew",
     "GET /transfer", "GET /import", "POST /import", "GET /export.json", "GET /export.opml",
-    "GET /delete", "POST /delete",
+    "GET /delete", "POST /delete", "GET /rate/ten",
 }  # fmt: skip
 ONE_CLICK = "POST /u/{token}"
 PASSWORD = "a password for tests only"

@@ -11,9 +11,9 @@ from digest.errors import UsageError
 from digest.models import Feedback
 from digest.pipeline.liked import LIKED, read_lines, read_upload, together, with_liked
 from digest.pipeline.own_words import read_own_words
-from digest.pipeline.wishes import ExamplePaper, InterestWish, Wishes, load_wishes, store_wishes
+from digest.pipeline.wishes import HIDEABLE, ExamplePaper, InterestWish, Wishes, load_wishes, store_wishes
 from digest.storage import subscribers as subscriber_rows
-from digest.types import FeedbackKind
+from digest.types import FeedbackKind, Section
 from tests.web_site import WebSite, demo_folder, site
 
 __all__ = ["demo_folder", "site"]
@@ -171,6 +171,7 @@ def test_liked_papers_are_an_interest_of_their_own() -> None:
         {"zone": "Mars"},
         {"zone": 5},
         {"hidden_sections": ["Following", "For you", "Trending", "Rising"]},
+        {"hidden_sections": [section.value for section in HIDEABLE]},
         {"interests": [{"about": "nameless"}]},
         {"interests": [{"name": "a", "about": "x"}, {"name": "a", "about": "y"}]},
         {"interests": 7},
@@ -179,6 +180,13 @@ def test_liked_papers_are_an_interest_of_their_own() -> None:
 def test_what_cannot_be_wished_is_refused_in_words(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Wishes.from_dict(Wishes().as_dict() | wrong)
+
+
+@pytest.mark.parametrize("left", HIDEABLE[:-1])
+def test_every_section_but_one_can_be_hidden_and_one_paper_to_learn_from_is_not_enough(left: Section) -> None:
+    hidden = tuple(section.value for section in HIDEABLE if section is not left)
+    assert Section.DIFFERENT.value in hidden
+    assert Wishes(hidden_sections=hidden).checked().hidden_sections == hidden
 
 
 @pytest.mark.parametrize("number", [-1, 0, 2**63, True, "1", 1.5])

@@ -10,6 +10,8 @@ from digest.cli import (
     incoming,
     mail,
     papers,
+    profile,
+    rating,
     readers,
     reading,
     sending,
@@ -19,7 +21,10 @@ from digest.cli import (
 )
 from digest.cli.state import State
 
-MODULES = (setup, reading, sources, sending, explaining, mail, incoming, papers, readers, web, evaluate)
+MODULES = (
+    *(setup, reading, sources, sending, explaining, mail, incoming),
+    *(papers, readers, profile, rating, web, evaluate),
+)
 
 
 def make_cli() -> typer.Typer:

@@ -15,6 +15,34 @@ MAIN = "ndcg@20"
 OURS = "digest"
 
 
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="Has papers.jsonl.gz, likes.tsv and candidates.txt.")
+]
+Own = Annotated[bool, typer.Option("--own", help="Use what your own readers rated and saved.")]
+Rankings = Annotated[
+    Path | None, typer.Option("--rankings", metavar="FILE", help="Write our lists: user, paper, rank.")
+]
+Mode = Annotated[
+    Literal["auto", "single", "all"],
+    typer.Option("--mode", help="With nobody else's likes, with everybody's, or what suits the data."),
+]
+ProfileSize = Annotated[
+    int | None,
+    typer.Option("--profile-size", metavar="K", min=1, help="Let ranked readers have K likes only."),
+]
+Users = Annotated[
+    Path | None, typer.Option("--users", metavar="FILE", help="Rank for these readers only, one a line.")
+]
+Baseline = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--baseline",
+        metavar="NAME",
+        help="Compare with popularity, bm25, centroid, svm, logistic or all; may be given several times.",
+    ),
+]
+
+
 def register(cli: typer.Typer) -> None:
     """Add this module's command to the tree."""
     cli.command("evaluate")(evaluate)
@@ -22,33 +50,13 @@ def register(cli: typer.Typer) -> None:
 
 def evaluate(
     context: typer.Context,
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="DIR", help="Has papers.jsonl.gz, likes.tsv and candidates.txt."),
-    ] = None,
-    own: Annotated[bool, typer.Option("--own", help="Use what your own readers rated and saved.")] = False,
-    rankings: Annotated[
-        Path | None, typer.Option("--rankings", metavar="FILE", help="Write our lists: user, paper, rank.")
-    ] = None,
-    mode: Annotated[
-        Literal["auto", "single", "all"],
-        typer.Option("--mode", help="With nobody else's likes, with everybody's, or what suits the data."),
-    ] = "auto",
-    profile_size: Annotated[
-        int | None,
-        typer.Option("--profile-size", metavar="K", min=1, help="Let ranked readers have K likes only."),
-    ] = None,
-    users: Annotated[
-        Path | None, typer.Option("--users", metavar="FILE", help="Rank for these readers only, one a line.")
-    ] = None,
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--baseline",
-            metavar="NAME",
-            help="Compare with popularity, bm25, centroid, svm, logistic or all; may be given several times.",
-        ),
-    ] = None,
+    folder: Folder = None,
+    own: Own = False,
+    rankings: Rankings = None,
+    mode: Mode = "auto",
+    profile_size: ProfileSize = None,
+    users: Users = None,
+    baseline: Baseline = None,
     as_json: Json = False,
 ) -> None:
     """Measure the ranking: nDCG, recall and MRR with 95 % intervals, beside known methods."""

@@ -15,7 +15,6 @@ from digest.types import Candidate
 __all__ = ["Corpus", "tf_idf", "unit"]
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 
 class Corpus:

@@ -124,7 +124,9 @@ def read_bibtex(text: str, found: Collector) -> None:
             abbreviations.define(block.key, block.value)
             continue
         entry = _entry_of(block)
-        if found.is_full:
+        if entry is None and not isinstance(block, ParsingFailedBlock):
+            continue
+        if found.must_stop():
             break
         if entry is not None:
             found.add(_read_entry(entry, line, abbreviations), f"line {line}: the entry {_named(entry.key)}")

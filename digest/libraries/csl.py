@@ -48,7 +48,7 @@ def read_csl_json(text: str, found: Collector) -> None:
         found.tell("the file", "is JSON, but no list of papers")
         return
     for number, item in enumerate(items[:MAX_ENTRIES], start=1):
-        if found.is_full:
+        if found.must_stop():
             break
         if isinstance(item, dict):
             found.add(_read_item(item), f"item {number}")

@@ -26,11 +26,11 @@ def read_list(text: str, found: Collector) -> None:
                 f"line {number}", f"and what follows were not read: that is more than {MAX_LINES:,} lines"
             )
             return
-        if found.is_full:
-            return
         stripped = line.strip()
         if not stripped or stripped.startswith(("#", "%", "//")):
             continue
+        if found.must_stop():
+            return
         if not _LETTER.search(stripped):
             found.tell(f"line {number}", "holds no words")
             continue

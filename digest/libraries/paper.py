@@ -108,6 +108,8 @@ class Collector:
     """Papers and problems on the way to a library; keeps both within their bounds."""
 
     max_papers: int
+    max_problems: int = MAX_PROBLEMS
+    is_cut: bool = False
     papers: list[LibraryPaper] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     untold: int = 0
@@ -122,14 +124,14 @@ class Collector:
         else:
             self.papers.append(paper)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no more is to be read: enough papers, or more entries than a library has."""
-        return len(self.papers) >= self.max_papers or self.entries >= MAX_ENTRIES
+    def must_stop(self) -> bool:
+        """Whether what comes next is not to be read: there are enough papers, or entries. That is told."""
+        self.is_cut = len(self.papers) >= self.max_papers or self.entries >= MAX_ENTRIES
+        return self.is_cut
 
     def tell(self, where: str, what: str) -> None:
         """Note a problem: ``line 3 holds no words``."""
-        if len(self.problems) < MAX_PROBLEMS:
+        if len(self.problems) < self.max_problems:
             self.problems.append(f"{where} {what}")
         else:
             self.untold += 1
@@ -139,7 +141,7 @@ class Collector:
         ends = []
         if self.untold:
             ends.append(f"and {self.untold:,} more like these")
-        if self.is_full:
+        if self.is_cut:
             ends.append(f"nothing was read beyond {len(self.papers):,} papers")
         return Library(tuple(self.papers), (*self.problems, *ends))
 

@@ -8,7 +8,7 @@ from typing import Final
 from digest.libraries.bibtex import read_bibtex
 from digest.libraries.csl import read_csl_json
 from digest.libraries.lists import read_list
-from digest.libraries.paper import Collector, Library
+from digest.libraries.paper import MAX_PROBLEMS, Collector, Library
 from digest.libraries.ris import read_ris
 
 __all__ = ["MAX_BYTES", "MAX_PAPERS", "read_library"]
@@ -21,28 +21,38 @@ HEAD: Final = 200_000
 _BIBTEX: Final = re.compile(r"^[ \t]*@[ \t]*[A-Za-z]{2,40}[ \t]*[{(]", re.MULTILINE)
 _RIS: Final = re.compile(r"^\s{0,20}TY {1,2}- ?[A-Za-z]", re.MULTILINE)
 _MARKUP: Final = re.compile(r"\s{0,200}<(?:\?xml|!doctype|html|[a-z]{1,20}[\s>])", re.IGNORECASE)
+_RDF: Final = re.compile(r"<rdf:RDF\b")
 _BINARY: Final = ("%PDF-", "PK\x03\x04", "\x89PNG", "\x1f\x8b", "Rar!")
 
 Reader = Callable[[str, Collector], None]
 
 
-def read_library(name: str, data: bytes, *, max_papers: int = MAX_PAPERS) -> Library:
+def read_library(
+    name: str,
+    data: bytes,
+    *,
+    max_papers: int = MAX_PAPERS,
+    max_bytes: int = MAX_BYTES,
+    max_problems: int = MAX_PROBLEMS,
+) -> Library:
     """The papers of a file, and its problems with their lines. Never raises.
 
-    ``name`` is the file's (``refs.bib``) or empty. UTF-8, UTF-16 with its mark, else windows-1252. Beyond
-    8 MiB nothing is read, beyond ``max_papers`` papers nothing more.
+    ``name`` is the file's (``refs.bib``) or empty. UTF-8, UTF-16 with its mark, else windows-1252. Of a file
+    beyond ``max_bytes`` nothing is read, beyond ``max_papers`` papers nothing more; so many problems are told
+    one by one.
     """
-    if len(data) > MAX_BYTES:
-        return Library(problems=(f"the file is larger than {MAX_BYTES // 2**20} MiB; split it, please",))
+    if len(data) > max_bytes:
+        return Library(problems=(f"the file is larger than {max_bytes // 2**20} MiB; split it, please",))
     text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         return Library(problems=("the file is empty",))
     if text.startswith(_BINARY) or "\0" in text[:HEAD]:
         return Library(problems=("the file is no text; export it as BibTeX, RIS or CSL-JSON, please",))
     if _MARKUP.match(text):
-        problem = "the file is XML or a web page; export it as BibTeX, RIS or CSL-JSON, please"
+        what = "Zotero RDF" if _RDF.search(text[:HEAD]) else "XML or a web page"
+        problem = f"the file is {what}; export it as BibTeX, RIS or CSL-JSON, please"
         return Library(problems=(problem,))
-    found = Collector(max_papers)
+    found = Collector(max_papers, max_problems)
     _reader_for(text, name.lower())(text, found)
     return found.finish()
 

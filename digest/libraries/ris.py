@@ -47,7 +47,7 @@ def read_ris(text: str, found: Collector) -> None:
     """Every record that can be read is a paper; of what is left over the lines are told."""
     parser = RisParser(skip_unknown_tags=True)
     for line, tags, problem in _records(text):
-        if found.is_full:
+        if found.must_stop():
             break
         if problem:
             found.tell(f"line {line}", problem)

@@ -24,8 +24,8 @@ from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
 from digest.pipeline.states import States
-from digest.pipeline.usual_store import UsualStore
 from digest.pipeline.thresholds import with_thresholds
+from digest.pipeline.usual_store import UsualStore
 from digest.ranking import Model, Prepared, prepare, recommend
 from digest.ranking.fading import faded
 from digest.schedule import is_served

@@ -9,9 +9,9 @@ from typing import Final
 from digest.ranking.breakdown import InterestPart
 from digest.ranking.explaining import Cause, PaperExplanation
 from digest.types import FeedbackKind, Section
-from digest.why.days import clock, full_day, joined, one_line
+from digest.why.days import full_day, joined, one_line, when
 
-__all__ = ["Outside", "Told", "sentence_of"]
+__all__ = ["WORDS", "Outside", "Told", "sentence_of"]
 
 TITLE: Final = 80
 SAID: Final = {
@@ -65,7 +65,7 @@ class Told:
 
 def sentence_of(told: Told) -> str:
     """The cause in words. All facts that its cause needs must be there."""
-    return _WORDS[told.cause](told)
+    return WORDS[told.cause](told)
 
 
 def _not_stored(told: Told) -> str:
@@ -86,7 +86,7 @@ def _not_listed(told: Told) -> str:
         return f"It was last listed on {full_day(before)}, and {looks}."
     if after is not None:
         return f"It was first listed on {full_day(after)}, and {looks}."
-    return "No source has listed it on any day: it is stored, but was never announced."
+    return "No source has listed it on any day, and only what is listed is recommended."
 
 
 def _shown(told: Told) -> str:
@@ -201,10 +201,10 @@ def _nothing(told: Told) -> str:
 
 def _changed(told: Told) -> str:
     assert told.stored_at is not None  # noqa: S101 - only such a digest can differ from now
-    at = f"{full_day(told.stored_at.date())}, {clock(told.stored_at, told.zone)}"
+    at = when(told.stored_at, told.zone, told.day)
     return (
-        f"It was not chosen when {told.digest} was made ({at}), and would be now: interests, likes, papers "
-        f"or votes have changed since."
+        f"It was not chosen when {told.digest} was made {at}, and would be now: interests, likes, papers or "
+        f"votes have changed since."
     )
 
 
@@ -240,7 +240,7 @@ def _interest(told: Told) -> InterestPart:
     return part
 
 
-_WORDS: Final[dict[Cause | Outside, Callable[[Told], str]]] = {
+WORDS: Final[dict[Cause | Outside, Callable[[Told], str]]] = {
     Outside.NOT_STORED: _not_stored,
     Outside.WITHDRAWN: _withdrawn,
     Outside.NOT_LISTED: _not_listed,

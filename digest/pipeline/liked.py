@@ -7,22 +7,29 @@ from dataclasses import dataclass, replace
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.libraries import LibraryPaper, read_library
+from digest.libraries import read_library
 from digest.pipeline.examples import resolve_paper
+from digest.pipeline.recognising import MAX_ABSTRACT, recognise
 from digest.pipeline.wishes import ExamplePaper, InterestWish
 from digest.storage import papers as paper_rows
 from digest.storage.database import Database
 from digest.storage.profiles import LIKED
-from digest.storage.works import find_works, load_works
 from digest.text import clean_text, normalise, parse_arxiv_id, parse_doi, truncate
-from digest.types import Entry
 
-__all__ = ["LIKED", "MAX_LINES", "MAX_PAPERS", "Liked", "read_lines", "read_upload", "together", "with_liked"]
+__all__ = [
+    "LIKED",
+    "MAX_ABSTRACT",
+    "MAX_LINES",
+    "MAX_PAPERS",
+    "Liked",
+    "read_lines",
+    "read_upload",
+    "together",
+    "with_liked",
+]
 
 MAX_LINES = 40
 MAX_PAPERS = 2000
-# Beyond that an abstract says nothing more of a taste; a library of long ones stays small enough to carry.
-MAX_ABSTRACT = 4000
 _MARK = re.compile(r"(?:[-*•–—·]|[0-9]{1,3}[.)])\s+")
 _NUMBER = re.compile(r"#?[0-9]{1,9}")
 _LIBRARY = re.compile(r"^[ \t]*@[A-Za-z]{2,40}[ \t]*\{|^TY {1,2}- ", re.MULTILINE)
@@ -68,21 +75,12 @@ def read_upload(database: Database, name: str, data: bytes, *, most: int = MAX_P
     Of more than ``most`` papers the first are taken, and that is told.
     """
     library = read_library(name, data)
-    entries = library.papers[:most]
     with database.read() as session:
-        numbers = find_works(session, [_entry(one) for one in entries])
-        titles = paper_rows.find_titles(
-            session, [one.title for one, number in zip(entries, numbers, strict=True) if number is None]
-        )
-        known = [number or titles.get(one.title) for one, number in zip(entries, numbers, strict=True)]
-        stored = load_works(session, filter(None, known))
-    papers = together(
-        _example(one, number, stored.get(number or 0)) for one, number in zip(entries, known, strict=True)
-    )
+        found = recognise(session, library.papers[:most])
     problems = library.problems
     if len(library.papers) > most:
         problems = (*problems, f"only the first {most:,} papers of {len(library.papers):,} are taken")
-    return Liked(papers, problems)
+    return Liked(together(one.example() for one in found), problems)
 
 
 def together(*lists: Iterable[ExamplePaper]) -> tuple[ExamplePaper, ...]:
@@ -117,23 +115,3 @@ def _meant(session: Session, line: str) -> ExamplePaper:
     if found["paper_id"] is None and "://" in line and not is_id:
         raise UsageError(f"no paper is known by {truncate(line, 80)}; give its title, arXiv id or DOI")
     return found
-
-
-def _entry(paper: LibraryPaper) -> Entry:
-    """A library's paper as what stored papers are held against."""
-    return Entry(
-        title=paper.title,
-        position=1,
-        abstract=paper.abstract,
-        arxiv_id=paper.arxiv_id,
-        doi=paper.doi,
-        other_ids=paper.other_ids,
-    )
-
-
-def _example(paper: LibraryPaper, number: int | None, stored: Entry | None) -> ExamplePaper:
-    """The stored paper of a library's entry, else its own words."""
-    if stored is not None:
-        return ExamplePaper(paper_id=number, title=stored.title, abstract=stored.abstract[:MAX_ABSTRACT])
-    title = paper.title or paper.arxiv_id or paper.doi or "".join(value for _, value in paper.other_ids[:1])
-    return ExamplePaper(paper_id=None, title=title, abstract=paper.abstract[:MAX_ABSTRACT])

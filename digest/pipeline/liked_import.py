@@ -8,10 +8,12 @@ from sqlmodel import Session
 from digest.errors import UsageError
 from digest.models import Subscriber
 from digest.pipeline.liked import LIKED, Liked, together
+from digest.pipeline.recognising import file_examples
 from digest.pipeline.wishes import MAX_EXAMPLES, MAX_WORD, InterestWish, Wishes, load_wishes, store_wishes
+from digest.storage.database import Database
 from digest.text import clean_text
 
-__all__ = ["LibraryPlan", "apply_library", "plan_library"]
+__all__ = ["LibraryPlan", "apply_library", "import_library", "plan_library"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +72,20 @@ def apply_library(
     plan = plan_library(session, subscriber, interest, liked)
     if not plan.is_empty:
         store_wishes(session, subscriber, plan.wishes, now)
+    return plan
+
+
+def import_library(
+    database: Database, subscriber: Subscriber, interest: str, liked: Liked, now: datetime
+) -> LibraryPlan:
+    """Add the papers to the interest, and say what that changed.
+
+    Those that can be told from others are filed before, in transactions of their own, so that they are
+    recognised when a source lists them.
+    """
+    with database.read() as session:
+        plan = plan_library(session, subscriber, interest, liked)
+    filed = replace(liked, papers=file_examples(database, liked.papers, now))
+    with database.write() as session:
+        apply_library(session, subscriber, interest, filed, now)
     return plan

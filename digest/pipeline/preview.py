@@ -53,21 +53,17 @@ def preview_as(
             stored = None  # only the mark of a date that had no issue; one can still be made
         if stored is not None and stored.id is not None:
             view = issue_rows.load_issue_views(session, [stored.id])[stored.id]
-            chosen = [
-                _Chosen(row.paper_id, row.parts, row.reasons)
-                for row in issue_rows.list_recommendations(session, stored.id)
-            ]
+            rows = issue_rows.list_recommendations(session, stored.id)
+            chosen = [_Chosen(row.paper_id, row.parts, row.reasons) for row in rows]
             reason = stored.reason
         else:
             draft = _draft(composer, subscriber, subscription, moment)
             view, reason = draft.view(), str(draft.reason or "")
-            chosen = [
-                _Chosen(one.paper_id, dict(one.parts), told_reasons(one)) for one in draft.recommendations
-            ]
+            drafted = draft.recommendations
+            chosen = [_Chosen(one.paper_id, dict(one.parts), told_reasons(one)) for one in drafted]
     composed_at = stored.composed_at if stored else None
     if form == "json":
         return _as_json(view, chosen, stored, reason), composed_at
-    assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     assembler = Assembler(deliverer.envelope)
     reader = Addressee(subscriber.id, subscriber.token_version, Cadence(subscription.cadence))
     context = assembler.context(view, reader)

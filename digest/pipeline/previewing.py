@@ -91,7 +91,7 @@ class Previewer:
         now, day = moment.now_in(wishes.zone), moment.today_in(wishes.zone)
         number = subscriber.id if subscriber is not None and subscriber.id is not None else NOBODY
         row = subscription_row(wishes, number, now)
-        prepared = self._prepared(day, now, window_of(row, rules.window_days))
+        prepared = self.prepared(day, now, window_of(row, rules.window_days))
         reader = subscriber or Subscriber(
             id=NOBODY, email=None, status=SubscriberStatus.ACTIVE, feed_token="", created_at=now
         )
@@ -118,7 +118,8 @@ class Previewer:
         before = self.preview(stored, moment, subscriber=subscriber)
         return Comparison(before, self.preview(wishes, moment, subscriber=subscriber, renamed=renamed))
 
-    def _prepared(self, day: date, now: datetime, days: int) -> Prepared:
+    def prepared(self, day: date, now: datetime, days: int) -> Prepared:
+        """The papers of the last ``days`` up to ``day``, ready; kept until new ones come or the hour ends."""
         with self._composer.database.read() as session:
             stamp = stamps.papers_stamp(session)
         # In UTC: where zones are half an hour apart, their hours begin at other times.

@@ -12,8 +12,8 @@
      "received": [0, 1]}
 
 Papers are told by their ids and words, since every installation numbers them in its own way; everything
-else names them by their place in ``papers`` (from 0). An example that is none of them has its ``abstract``; each
-may have ``told`` (see :mod:`digest.pipeline.told`).
+else names them by their place in ``papers`` (from 0). An example that is none of them has its ``abstract``;
+each may have ``told`` (see :mod:`digest.pipeline.told`).
 """
 
 import json

@@ -47,6 +47,7 @@ __all__ = [
     "clean_interest",
     "example_paper",
     "interest_rows",
+    "leaves_nothing",
     "load_wishes",
     "old_names",
     "store_wishes",
@@ -56,7 +57,7 @@ __all__ = [
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The sections that a reader can do without; the other one is what they missed.
-HIDEABLE = (Section.FOLLOWING, Section.FOR_YOU, Section.TRENDING, Section.RISING)
+HIDEABLE = (Section.FOLLOWING, Section.FOR_YOU, Section.TRENDING, Section.RISING, Section.DIFFERENT)
 MAX_INTERESTS = 50
 MAX_EXAMPLES_IN_ALL = 50_000
 NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
@@ -92,7 +93,7 @@ class Wishes:
             raise UsageError("trend weighs from 0 (taste only) to 1 (trend only)")
         check_zone(self.zone)
         hidden = tuple(section.value for section in HIDEABLE if section.value in self.hidden_sections)
-        if len(hidden) == len(HIDEABLE):
+        if leaves_nothing(hidden):
             raise UsageError("with every section hidden there is nothing to send; leave one, or pause")
         return replace(self, interests=_checked(self.interests), hidden_sections=hidden)
 
@@ -120,6 +121,11 @@ class Wishes:
             return Wishes(interests=interests, hidden_sections=hidden, **known).checked()
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise UsageError(f"these are no wishes: {error}") from error
+
+
+def leaves_nothing(hidden: Container[str]) -> bool:
+    """Whether nothing is left of a digest without these sections; one paper to learn from is none."""
+    return all(one.value in hidden for one in HIDEABLE if one is not Section.DIFFERENT)
 
 
 def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:

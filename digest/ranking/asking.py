@@ -47,10 +47,11 @@ def wanted(interest: InterestSpec) -> tuple[str, ...]:
 def telling(counts: Mapping[str, int], model: Model) -> float:
     """Return how much a hit says, from 0 to 1: little for a word that most papers have.
 
-    Full from half of the rarest word's bare idf on (weights are idf^1.5).
+    Full from half of the rarest word's bare idf on.
     """
-    most = float(model.idf.max()) ** (2 / 3)
-    each = [float(model.idf[model.terms.get(term, -1)]) ** (2 / 3) for term in counts]
+    bare = 1 / model.idf_power
+    most = float(model.idf.max()) ** bare
+    each = [float(model.idf[model.terms.get(term, -1)]) ** bare for term in counts]
     return min(1.0, 2 * sum(each) / most) if each else LEAST_TELLING
 
 

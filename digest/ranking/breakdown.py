@@ -15,8 +15,8 @@ from digest.ranking.library import Library
 from digest.ranking.likeness import Nearest, nearest_several
 from digest.ranking.parts import parts_of, score_of, taste_of_parts
 from digest.ranking.prepared import Prepared
-from digest.ranking.reasons import categories_found, stands
 from digest.ranking.reader import Pick, Reader
+from digest.ranking.reasons import categories_found, stands
 from digest.ranking.taste import Tastes, lowering
 from digest.ranking.trend import Growth, rising_parts, rising_score, trending_parts, trending_score
 from digest.types import InterestSpec, Section

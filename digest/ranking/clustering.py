@@ -8,9 +8,10 @@ Then those that are most alike on average are joined, again and again, until non
 
 It is near 1 for two halves of one topic, however loose the topic is, and near 0 for topics that have nothing
 in common. ``ALIKE``, ``DIRECTIONS`` and ``LEAST`` were chosen on 72 mixtures of one to six topics of
-citeulike-t, each the papers around one paper: adjusted Rand index .93 in the latent space of all papers, .76
-in one that was fitted on the mixture alone. Around them it changes little; without joining, or with joined
-groups counted as one, a broad library stays in pieces, or comes together wholly.
+citeulike-t, each the papers around one paper: adjusted Rand index .90 in the space of a model of all papers,
+.69 in that of one fitted on the mixture alone. Around them it changes little; without joining, or with joined
+groups counted as one, a broad library stays in pieces, or comes together wholly. Papers of one field have
+much in common: taking away the usual row raised it from .24 to .61 on 21 mixtures of machine-learning papers.
 """
 
 from typing import Final
@@ -36,18 +37,28 @@ Labels = NDArray[np.int64]
 Matrix = NDArray[np.float64]
 
 
-def cluster(rows: NDArray[np.floating], *, most: int = MOST) -> list[list[int]]:
-    """Split papers into at most ``most`` topics: the places of their papers, ascending; the largest first.
+def cluster(
+    rows: NDArray[np.floating],
+    usual: NDArray[np.floating] | None = None,
+    *,
+    fewest: int = 1,
+    most: int = MOST,
+) -> list[list[int]]:
+    """Split papers into topics, ``fewest`` to ``most`` where there are enough papers for so many.
+
+    Each is the places of its papers, ascending; the largest comes first.
 
     ``rows`` (papers × k) have length 1, or 0 where nothing is known of one: those go to the largest topic.
-    Equal input gives equal topics, whatever its order. It needs as much memory as twice the rows.
+    ``usual`` is the mean row of papers at large: what all papers have in common makes no two of them alike.
+    Equal input gives equal topics, whatever its order. It needs as much memory as three times the rows.
     """
     known = np.flatnonzero(np.abs(rows).sum(axis=1) > 0)
     # In an order of their own, so that nothing depends on the one they come in.
     known = known[np.lexsort(rows[known].T[::-1])] if rows.shape[1] else known[:0]
     if not len(known):
         return [list(range(len(rows)))] if len(rows) else []
-    labels = _topics(np.asarray(rows[known], dtype=np.float64), most)
+    some = np.asarray(rows[known], dtype=np.float64)
+    labels = _topics(some if usual is None else _unit(some - usual), fewest, most)
     found = [sorted(known[labels == label].tolist()) for label in range(int(labels.max()) + 1)]
     first = {label: int(np.argmax(labels == label)) for label in range(len(found))}
     order = sorted(range(len(found)), key=lambda label: (-len(found[label]), first[label]))
@@ -56,14 +67,14 @@ def cluster(rows: NDArray[np.floating], *, most: int = MOST) -> list[list[int]]:
     return [sorted([*largest, *unknown]), *others]
 
 
-def _topics(rows: Matrix, most: int) -> Labels:
+def _topics(rows: Matrix, fewest: int, most: int) -> Labels:
     least = min(max(round(np.sqrt(len(rows))), LEAST[0]), LEAST[1])
     groups = min(FIRST_GROUPS, len(rows) // least)
     if groups < 2 or most < 2:
         return np.zeros(len(rows), dtype=np.int64)
     near = _reduced(rows)
     labels = _without_small(near, _k_means(near, groups), least)
-    labels = _joined(_likeness(rows, labels), np.bincount(labels), most)[labels]
+    labels = _joined(_likeness(rows, labels), np.bincount(labels), fewest, most)[labels]
     return _without_small(near, _settled(near, labels), least)
 
 
@@ -125,10 +136,10 @@ def _run(rows: Matrix, centres: Matrix) -> tuple[float, Labels]:
 # --- joining ---------------------------------------------------------------------------------------
 
 
-def _joined(likeness: Matrix, number: Labels, most: int) -> Labels:
+def _joined(likeness: Matrix, number: Labels, fewest: int, most: int) -> Labels:
     """Which topic each group belongs to, by average linkage (Sokal and Michener 1958)."""
     groups = [[group] for group in range(len(number))]
-    while len(groups) > 1:
+    while len(groups) > fewest:
         pairs = [(one, two) for one in range(len(groups)) for two in range(one + 1, len(groups))]
         linked = [_mean(likeness, number, groups[one], groups[two]) for one, two in pairs]
         best = int(np.argmax(linked))

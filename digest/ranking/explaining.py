@@ -16,8 +16,8 @@ from digest.ranking.breakdown import InterestPart, TrendFigures, interest_part, 
 from digest.ranking.learning import Learned
 from digest.ranking.library import Library
 from digest.ranking.prepared import Prepared
-from digest.ranking.recommending import Chosen, choose, recommend
 from digest.ranking.reader import Pick, Reader
+from digest.ranking.recommending import Chosen, choose, recommend
 from digest.ranking.selection import mark_known
 from digest.ranking.taste import Tastes
 from digest.types import Candidate, Example, InterestSpec, Profile, Recommendation, Section

@@ -22,9 +22,9 @@ __all__ = ["BACKGROUND", "fit"]
 # Beyond that the rarest terms are forgotten. They weigh like any term that the model does not know.
 MAX_TERMS = 100_000
 # Papers and terms that the latent space is made of, and papers kept with their readers' factors.
-FIT_ROWS, LATENT_TERMS, MAX_LIKED = 24_000, 30_000, 30_000
-SIGMA, WORDS, FACTORS = 200, 128, 256
-TEXTS_A_DIMENSION, LEAST_LATENT = 8, 8
+FIT_ROWS, LATENT_TERMS, MAX_LIKED = 20_000, 20_000, 30_000
+LATENT, WORDS, FACTORS = 128, 128, 256
+TEXTS_A_DIMENSION, LEAST_LATENT = 16, 8
 BACKGROUND = 1_000
 MAX_LIKES = 4_000_000
 # So many readers a dimension: fewer readers tell fewer tastes apart.
@@ -99,7 +99,7 @@ def _spaces(fitted: Fitted, x: sp.csr_array) -> Fitted:
     few = x[:2000]
     some = x if len(columns) == x.shape[1] else sp.csr_array(x[:, columns])
     # A space with a dimension for every other paper holds those papers as they are, and new ones otherwise.
-    sizes, basis = decompose(some, min(SIGMA, max(x.shape[0] // TEXTS_A_DIMENSION, LEAST_LATENT)))
+    sizes, basis = decompose(some, min(LATENT, max(x.shape[0] // TEXTS_A_DIMENSION, LEAST_LATENT)))
     energy = (np.square(sizes) / max(x.shape[0], 1)).astype(np.float32)
     rest[columns] -= np.square(basis) @ energy
     found = replace(

@@ -174,10 +174,11 @@ class _Vectors:
         counted = count_rows(papers, model.terms, with_extra=True)
         x = model.weighed(counted.rows)
         dense = model.dense(x, model.projected(x), [one.paper_id for one in papers])
-        row = np.repeat(np.arange(len(numbers)), [len(own) for own in numbers])
-        column = np.array([number for own in numbers for number in own])
+        # In the order of each interest's examples, so that sums do not depend on who is learnt beside it.
+        ends = np.cumsum([0, *(len(own) for own in numbers)], dtype=np.int32)
+        column = np.array([number for own in numbers for number in own], dtype=np.int32)
         weight = np.array([one.weight for each in examples for one in each], dtype=np.float32)
-        weights = sp.csr_array((weight, (row, column)), shape=(len(examples), len(papers)))
+        weights = sp.csr_array((weight, column, ends), shape=(len(examples), len(papers)))
         return cls(x, list(counted.extra), dense, numbers, weights)
 
 

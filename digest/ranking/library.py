@@ -31,7 +31,8 @@ class Library:
         self._authors: dict[str, list[AuthorMatch]] = {}
         self._surfaces: dict[int, Mapping[str, str]] = {}
         self._terms: list[str] = []
-        self._scratch: list[Floats] = []
+        self._scratch: Floats = np.zeros(0, dtype=np.float32)
+        self._where: Ints = np.zeros(0, dtype=np.int32)
 
     def forget(self) -> None:
         """Drop what was remembered once it is much, so that memory stays bounded over many readers."""
@@ -90,11 +91,18 @@ class Library:
             self._terms = [*index.known, *index.extra]
         return self._terms[column]
 
-    def scratch(self, number: int = 0) -> Floats:
+    def scratch(self) -> Floats:
         """Return an array of zeros, one a column, to write to and to clear again."""
-        if not self._scratch:
-            self._scratch = [np.zeros(self.prepared.index.columns, dtype=np.float32) for _ in range(2)]
-        return self._scratch[number]
+        if not len(self._scratch):
+            self._scratch = np.zeros(self.prepared.index.columns, dtype=np.float32)
+        return self._scratch
+
+    def places_of(self, columns: Ints) -> Ints:
+        """Return an array with the place of each of these columns in it, -1 for all others; to be cleared."""
+        if not len(self._where):
+            self._where = np.full(self.prepared.index.columns, -1, dtype=np.int32)
+        self._where[columns] = np.arange(len(columns), dtype=np.int32)
+        return self._where
 
     def exact_rows(self, keywords: tuple[str, ...]) -> Ints:
         """Return the rows where any of the keywords stands as such, ascending."""

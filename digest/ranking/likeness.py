@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digest.ranking.learning import PROFILE_POWER, Liked, Said
 from digest.ranking.library import Library
 from digest.ranking.linear import Floats
+from digest.ranking.words import Words
 
 __all__ = ["MOST_WORDS", "Nearest", "nearest_liked", "nearest_several"]
 
@@ -37,48 +37,53 @@ def nearest_liked(liked: Liked, rows: Sequence[int], library: Library) -> list[N
 
 def nearest_several(liked: Liked, rows: Sequence[int], library: Library, most: int) -> list[list[Nearest]]:
     """Return for each candidate the liked papers it is closest to, at most ``most``, the closest first."""
-    prepared = library.prepared
-    extra = prepared.index.extra
-    query, share = liked.words.over(extra), _Shares(liked, extra)
+    prepared, said = library.prepared, liked.said_words.over(library.prepared.index.extra)
+    each = _parts(liked, said, rows, library)
+    sums = np.zeros((len(rows), each.shape[1] + 1))
+    np.cumsum(each, axis=1, dtype=np.float64, out=sums[:, 1:])
     dense = liked.said_dense.astype(np.float32) @ prepared.dense[:, rows]
-    weight = library.scratch()
-    weight[query.columns] = query.values
+    total = sums[:, said.ends[1:]] - sums[:, said.ends[:-1]] + dense.T
+    order = (
+        total.argmax(axis=1)[:, None] if most == 1 else np.argsort(-total, axis=1, kind="stable")[:, :most]
+    )
     found = []
-    for at, row in enumerate(rows):
-        own = slice(prepared.matrix.indptr[row], prepared.matrix.indptr[row + 1])
-        columns = prepared.matrix.indices[own]
-        parts = weight[columns] * prepared.matrix.data[own] / prepared.sigma[row]
-        found.append(share.nearest(columns, parts, dense[:, at], library, most))
-    weight[query.columns] = 0
+    for at, papers in enumerate(order.tolist()):
+        words = [_words(said, paper, each[at], library) for paper in papers]
+        named = zip(papers, words, strict=True)
+        found.append([Nearest(liked.said[paper], float(total[at, paper]), own) for paper, own in named])
     return found
 
 
-class _Shares:
-    """The liked papers' shares in each term of an interest."""
+def _parts(liked: Liked, said: Words, rows: Sequence[int], library: Library) -> Floats:
+    """Return what each word of each liked paper adds to the closeness of candidates (candidates × words).
 
-    def __init__(self, liked: Liked, extra: Mapping[str, int]) -> None:
-        self.liked = liked
-        self.ends, self.columns, values, _ = liked.said_words.over(extra)
-        self.values = values * np.repeat(liked.weights, np.diff(self.ends))
+    A candidate's term t adds q_t x_t / sigma, of which a liked paper has the part that it has in the sum
+    whose power q_t is.
+    """
+    prepared = library.prepared
+    query = liked.words.over(prepared.index.extra)
+    asked = library.scratch()
+    asked[query.columns] = query.values
+    terms, place = np.unique(said.columns, return_inverse=True)
+    weight = asked[terms]
+    asked[query.columns] = 0
+    kept = weight > 0
+    share = np.zeros(len(terms), dtype=np.float32)
+    share[kept] = weight[kept] / (weight[kept] / np.float32(liked.scale)) ** (1 / PROFILE_POWER)
+    matrix, where = prepared.matrix, library.places_of(terms)
+    parts = np.zeros((len(rows), len(terms)), dtype=np.float32)
+    for at, row in enumerate(rows):
+        own = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        found = where[matrix.indices[own]]
+        there = found >= 0
+        parts[at, found[there]] = matrix.data[own][there] / prepared.sigma[row]
+    where[terms] = -1
+    weights = said.values * np.repeat(liked.weights, np.diff(said.ends))
+    return np.asarray((parts * share)[:, place] * weights, dtype=np.float32)
 
-    def nearest(
-        self, columns: NDArray[np.integer], parts: Floats, dense: Floats, library: Library, most: int
-    ) -> list[Nearest]:
-        """Split the parts of a candidate's terms among the papers, and return those with most."""
-        liked, weight = self.liked, library.scratch(1)
-        strong = parts > 0
-        columns, parts = columns[strong], parts[strong]
-        query = library.scratch()[columns] / liked.scale
-        weight[columns] = parts / query ** (1 / PROFILE_POWER)
-        each = self.values * weight[self.columns]
-        weight[columns] = 0
-        sums = np.concatenate([[0], np.cumsum(each, dtype=np.float64)])
-        total = sums[self.ends[1:]] - sums[self.ends[:-1]] + dense
-        best = [int(total.argmax())] if most == 1 else np.argsort(-total, kind="stable")[:most].tolist()
-        return [Nearest(liked.said[at], float(total[at]), self._words(at, each, library)) for at in best]
 
-    def _words(self, paper: int, each: Floats, library: Library) -> dict[str, float]:
-        own = slice(int(self.ends[paper]), int(self.ends[paper + 1]))
-        parts, columns = each[own], self.columns[own]
-        most = np.argsort(-parts, kind="stable")[:MOST_WORDS]
-        return {library.term(int(columns[at])): float(parts[at]) for at in most if parts[at] > 0}
+def _words(said: Words, paper: int, each: Floats, library: Library) -> dict[str, float]:
+    own = slice(int(said.ends[paper]), int(said.ends[paper + 1]))
+    parts, columns = each[own], said.columns[own]
+    most = np.argsort(-parts, kind="stable")[:MOST_WORDS].tolist()
+    return {library.term(int(columns[at])): float(parts[at]) for at in most if parts[at] > 0}

@@ -1,40 +1,62 @@
 """Names for topics of a library: two to four telling words each, as the papers write them.
 
-Phrases of one to three words are counted in the titles, each once a title, and weighed for each topic by class
-TF-IDF (Grootendorst 2022, arXiv:2203.05794), the topics being the classes::
+Phrases of one to three words are counted in the papers, each once a paper and more where it is in the title,
+and weighed by class TF-IDF (Grootendorst 2022, arXiv:2203.05794), the topics being the classes::
 
-    weight = titles of the topic with the phrase × log(1 + mean titles of a topic / titles of all with it)
+    weight = share of the topic's papers with the phrase × log(1 + 1 / its shares in all topics together)
 
 times how telling its words are among all papers, where that is known, and more for a phrase than for a word.
 """
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from digest.ranking.terms import is_feature, surfaces, tokenise
 
-__all__ = ["propose_names"]
+__all__ = ["Text", "propose_names"]
 
-# Of one name.
+# Words of one name.
 MOST_WORDS: Final = 4
 LEAST_WORDS: Final = 2
 LONGEST: Final = 3  # words of a phrase
 # What each further word of a phrase is worth: "graph networks" says more than "graph" or "networks".
-WORD_WORTH: Final = 0.6
-# A phrase stands in so many titles at least, where any does.
-LEAST_TITLES: Final = 2
-# Titles and abstracts of a topic that are looked at for how its words are written.
-LOOKED_AT: Final = 200
-# Words of titles that name no topic.
-EMPTY: Final = frozenset(
-    """analysis application approach article based basis case comment data effect efficient evaluation evidence
-    framework improved improving introduction investigation learning method methodology model modelling modeling
-    new note novel overview paper perspective problem recent report research result review role simple study
-    survey system task technique theory toward understanding via work""".split()  # noqa: SIM905
-)
+WORD_WORTH: Final = 0.5
+# A phrase is in so many papers and in such a share of them at least, where any is.
+LEAST_PAPERS: Final = 2
+LEAST_SHARE: Final = 0.12
+# What a phrase in a title counts, one in the abstract counting 1.
+TITLE_WORTH: Final = 3
+# Words that begin alike ("robot", "robotic") say the same in a name.
+BEGINNING: Final = 5
+# A word that is written without a capital so often is not a name.
+SMALL_SHARE: Final = 0.15
+# Papers of a topic that are looked at, the first of them in an order of their own.
+LOOKED_AT: Final = 250
+NAMELESS: Final = "Papers"
+# Words of papers of any topic.
+EMPTY_WORDS: Final = """
+    able achieve address aim analysis application apply approach art article available base based
+    baseline basis benchmark benefit better case challenge change code combine comment common compare
+    complex component conduct consider contain contribution current data dataset demonstrate design
+    determine develop different difficult directly discuss effect effective effectively efficiency
+    efficient efficiently enable end evaluate evaluation evidence existing experiment experimental
+    explore extensive extensively fact factor find finding first framework future general generate
+    github given good high highlight html http https identify impact implementation important improve
+    improved improvement improving include increase information introduce introducing introduction
+    investigate investigation issue key known lack large lead learning level limited long low main
+    maintain make mean measure method methodology model modeling modelling multiple need new note novel
+    number obtain open outcome outperform overall overview paper particular performance perspective
+    possible potential practical present previous prior problem process produce promising propose
+    proposed provide public quality range recent recently reduce remain report require research
+    respectively result reveal review robust role second self set show significant significantly similar
+    simple single small source special specific specifically standard state step strong study
+    substantial substantially suggest support survey system task technique term test theory three toward
+    train training two type understand understanding unified unlike use useful value variety various via
+    wide widely work www year yield
+"""
+EMPTY: Final = frozenset(EMPTY_WORDS.split())
 
 Phrase = tuple[str, ...]
 Telling = Callable[[str], float]
@@ -50,37 +72,49 @@ class Text(NamedTuple):
 def propose_names(
     papers: Sequence[Text], topics: Sequence[Sequence[int]], telling: Telling = lambda _: 1.0
 ) -> list[str]:
-    """Return a name for each topic (the places of its papers), no two alike; the order of papers is nothing.
+    """Return a name for each topic (the places of its papers), no two alike; the papers' order is nothing.
 
     ``telling`` says of a term how much it tells, from 0; terms are those of :mod:`digest.ranking.terms`.
     """
-    counts = [_count(papers[place].title for place in topic) for topic in topics]
-    everywhere = sum(counts, Counter[Phrase]())
-    usual = sum(map(len, topics)) / max(len(topics), 1)
+    looked_at = [sorted(papers[place] for place in topic)[:LOOKED_AT] for topic in topics]
+    shares = [_shares(some) for some in looked_at]
+    everywhere: dict[Phrase, float] = {}
+    for share in shares:
+        for phrase, value in share.items():
+            everywhere[phrase] = everywhere.get(phrase, 0.0) + value
     names: list[str] = []
-    for topic, count in zip(topics, counts, strict=True):
+    for some, share in zip(looked_at, shares, strict=True):
         weights = {
-            phrase: titles * math.log1p(usual / everywhere[phrase]) * _worth(phrase, telling)
-            for phrase, titles in count.items()
+            phrase: value * math.log1p(1 / everywhere[phrase]) * _worth(phrase, telling)
+            for phrase, value in share.items()
         }
-        chosen = _chosen(weights, count)
-        name = _written(chosen, [papers[place] for place in topic]) or "Papers"
-        names.append(_free(name, names))
+        names.append(_free(_written(_chosen(weights), some) or NAMELESS, names))
     return names
 
 
-def _count(titles: Iterable[str]) -> Counter[Phrase]:
+def _shares(papers: Sequence[Text]) -> dict[Phrase, float]:
+    """By phrase the share of the papers that have it in the title, and a third of that in the abstract.
+
+    Phrases of single papers are left out, unless there are no others.
+    """
+    found: Counter[Phrase] = Counter()
     counts: Counter[Phrase] = Counter()
-    for title in titles:
-        counts.update(set(_phrases(title)))
-    return counts
+    for title, abstract in papers:
+        in_title = set(_phrases(title))
+        in_any = in_title | set(_phrases(abstract))
+        found.update(in_any)
+        counts.update(in_any)
+        counts.update(dict.fromkeys(in_title, TITLE_WORTH - 1))
+    least = max(LEAST_PAPERS, math.ceil(LEAST_SHARE * len(papers)))
+    kept = {phrase for phrase, number in found.items() if number >= least} or found.keys()
+    return {phrase: counts[phrase] / TITLE_WORTH / len(papers) for phrase in kept}
 
 
-def _phrases(title: str) -> Iterator[Phrase]:
-    """Runs of telling words that stand side by side."""
+def _phrases(text: str) -> Iterator[Phrase]:
+    """Runs of telling words that stand side by side, none beginning or ending with a word of any topic."""
     run: list[str] = []
     place = -1
-    for token in tokenise(title):
+    for token in tokenise(text):
         if token.width > 1:
             continue
         if not is_feature(token.term) or token.start != place + 1:
@@ -88,30 +122,27 @@ def _phrases(title: str) -> Iterator[Phrase]:
         place = token.start
         if is_feature(token.term):
             run = [*run[-LONGEST + 1 :], token.term]
-            yield from (tuple(run[first:]) for first in range(len(run)))
+            if token.term not in EMPTY:
+                yield from (tuple(run[at:]) for at in range(len(run)) if run[at] not in EMPTY)
 
 
 def _worth(phrase: Phrase, telling: Telling) -> float:
-    """Nothing for a phrase that begins or ends with a word that names no topic."""
-    if phrase[0] in EMPTY or phrase[-1] in EMPTY:
-        return 0.0
     mean = sum(map(telling, phrase)) / len(phrase)
     return mean * (1 + WORD_WORTH * (len(phrase) - 1))
 
 
-def _chosen(weights: dict[Phrase, float], count: Counter[Phrase]) -> list[Phrase]:
-    """The heaviest phrases that share no word, two to four words together."""
-    frequent = {phrase for phrase in weights if count[phrase] >= LEAST_TITLES}
-    order = sorted(weights, key=lambda phrase: (phrase not in frequent, -weights[phrase], phrase))
+def _chosen(weights: dict[Phrase, float]) -> list[Phrase]:
+    """The heaviest phrases that share no word and no word's beginning, two to four words together."""
     chosen: list[Phrase] = []
     used: set[str] = set()
-    for phrase in order:
-        is_needed = len(used) < LEAST_WORDS or phrase in frequent
-        fits = len(used) + len(phrase) <= MOST_WORDS and used.isdisjoint(phrase)
-        if weights[phrase] > 0 and is_needed and fits:
+    number = 0
+    for phrase in sorted(weights, key=lambda phrase: (-weights[phrase], phrase)):
+        beginnings = {term[:BEGINNING] for term in phrase}
+        if weights[phrase] > 0 and number + len(phrase) <= MOST_WORDS and used.isdisjoint(beginnings):
             chosen.append(phrase)
-            used |= set(phrase)
-        if len(used) >= MOST_WORDS or len(chosen) == LEAST_WORDS:
+            used |= beginnings
+            number += len(phrase)
+        if number >= MOST_WORDS or len(chosen) == LEAST_WORDS:
             break
     return chosen
 
@@ -119,16 +150,21 @@ def _chosen(weights: dict[Phrase, float], count: Counter[Phrase]) -> list[Phrase
 def _written(phrases: Sequence[Phrase], papers: Sequence[Text]) -> str:
     """The phrases as most papers write their words; abstracts know no capitals of headlines."""
     forms: dict[str, Counter[str]] = {term: Counter() for phrase in phrases for term in phrase}
-    for paper in islice(sorted(papers), LOOKED_AT):
-        for weight, text in ((1, paper.title), (3, paper.abstract)):
+    for title, abstract in papers:
+        for weight, text in ((1, title), (3, abstract)):
             written = surfaces([text])
             for term in forms.keys() & written.keys():
                 forms[term][written[term]] += weight
-    best = {
-        term: min(found, key=lambda form: (-found[form], form)) if found else term
-        for term, found in forms.items()
-    }
-    return ", ".join(" ".join(best[term] for term in phrase) for phrase in phrases)
+    return ", ".join(" ".join(_form(term, forms[term]) for term in phrase) for phrase in phrases)
+
+
+def _form(term: str, forms: Counter[str]) -> str:
+    """How a term is mostly written; with a capital only where it is seldom without."""
+    if not forms:
+        return term
+    best = min(forms, key=lambda form: (-forms[form], form))
+    small = best.lower()
+    return small if best[1:] == small[1:] and forms[small] >= SMALL_SHARE * forms.total() else best
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

@@ -87,7 +87,7 @@ def _liked(pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library
 
 
 def _different(interest: InterestSpec) -> Reason:
-    text = f"not quite “{interest.name}”: a word from you on this one teaches most"
+    text = "at the edge of this interest; “more” or “less” tells on which side"
     return Reason("different", text, {"interest": interest.name})
 
 

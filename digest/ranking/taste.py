@@ -97,9 +97,11 @@ class Tastes:
 
 
 def _at(matrix: sp.csr_array, row: int, column: int) -> float:
-    own = slice(matrix.indptr[row], matrix.indptr[row + 1])
-    found = np.flatnonzero(matrix.indices[own] == column)
-    return float(matrix.data[own][found[0]]) if len(found) else 0.0
+    first, last = matrix.indptr[row], matrix.indptr[row + 1]
+    if first == last:
+        return 0.0
+    found = first + int((matrix.indices[first:last] == column).argmax())
+    return float(matrix.data[found]) if matrix.indices[found] == column else 0.0
 
 
 def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:

@@ -21,12 +21,13 @@ from digest.ranking.linear import Floats, decompose
 
 __all__ = ["WordSpace", "word_space"]
 
-# Terms in fewer papers meet others by chance, and fewer papers than that tell chance from habit badly.
-LEAST_PAPERS, LEAST_TEXTS = 5, 200
-MAX_TERMS = 12_000
+# Terms in fewer papers meet others by chance, and fewer papers than that tell chance from habit badly: with
+# 400 of them the vectors did harm.
+LEAST_PAPERS, LEAST_TEXTS = 5, 3_000
+MAX_TERMS = 8_000
 SHIFT, SMOOTHING = 1.0, 0.75
 ROUNDS = 2
-ROWS_AT_ONCE = 200
+ROWS_AT_ONCE = 64
 
 Ints = NDArray[np.int32]
 
@@ -41,7 +42,7 @@ class WordSpace(NamedTuple):
 def word_space(rows: sp.csr_array, size: int) -> WordSpace:
     """Return vectors of at most ``size`` dimensions for the terms of papers (rows: papers × terms).
 
-    None with fewer than 200 papers. Memory: what pairs of at most 12,000 terms say, a block at a time.
+    None with fewer than 3,000 papers. Memory: what pairs of at most 8,000 terms say, a block at a time.
     """
     nothing = WordSpace(np.zeros(0, np.int32), np.zeros((0, 0), np.float32))
     if rows.shape[0] < LEAST_TEXTS:
@@ -73,15 +74,22 @@ def _presence(rows: sp.csr_array, terms: Ints) -> sp.csr_array:
 def _pairs(presence: sp.csr_array) -> sp.csr_array:
     """Return the shifted positive pointwise mutual information of all pairs of terms (terms × terms)."""
     turned = presence.T.tocsr()
-    total = np.asarray(turned @ (presence @ np.ones(presence.shape[1], np.float32)), dtype=np.float64)
+    total = np.asarray(turned @ (presence @ np.ones(presence.shape[1], np.float32)), dtype=np.float32)
     shares = total**SMOOTHING
     shares /= shares.sum()
-    parts = []
+    values, columns, sizes = [], [], [np.zeros(1, np.int64)]
     for first in range(0, turned.shape[0], ROWS_AT_ONCE):
         block = sp.csr_array(turned[first : first + ROWS_AT_ONCE] @ presence)
         row = np.repeat(total[first : first + ROWS_AT_ONCE], np.diff(block.indptr))
-        block.data = (np.log(block.data / (row * shares[block.indices])) - SHIFT).astype(np.float32)
-        block.data[block.data < 0] = 0
+        block.data /= row
+        block.data /= shares[block.indices]
+        np.log(block.data, out=block.data)
+        block.data = np.maximum(block.data - np.float32(SHIFT), 0)
         block.eliminate_zeros()
-        parts.append(block)
-    return sp.csr_array(sp.vstack(parts, format="csr"))
+        values.append(block.data)
+        columns.append(block.indices)
+        sizes.append(np.diff(block.indptr))
+    data = np.concatenate(values)
+    values.clear()  # one after the other: there is never all of it twice
+    parts = (data, np.concatenate(columns), np.concatenate(sizes).cumsum())
+    return sp.csr_array(parts, shape=(len(total), len(total)))

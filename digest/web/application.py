@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 # which takes all that is below /papers/, stays last.
 ROOMS = (
     *("static", "health", "feeds", "api", "admin", "trending", "searching", "archive"),
-    *("confirming", "leaving", "rating", "subscribing", "preferences"),
+    *("confirming", "leaving", "rating", "rate_ten", "subscribing", "preferences"),
     *("saved", "own_issues", "transfer"),
     "papers",
 )

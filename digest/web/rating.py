@@ -34,7 +34,9 @@ def open_link(request: Request, site: SiteDep, token: str, paper_id: str, kind: 
 
 @router.get("/rate")
 def ask(request: Request, site: SiteDep, reader: Rater, paper: str = "", kind: str = "") -> Response:
-    """The paper, what is about to be said of it, and one button."""
+    """The paper, what is about to be said of it, and one button; of no paper in particular, ten."""
+    if not paper and not kind:
+        return go_to(request, "/rate/ten")
     asked = _kind(kind, ASKED)
     opinion = rating.get_opinion(site.app.database, reader, _number(paper), site.now())
     if opinion is None:

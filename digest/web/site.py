@@ -14,6 +14,7 @@ from digest.pipeline.limiting import Limit
 from digest.pipeline.moment import Moment
 from digest.pipeline.passwords import Door
 from digest.pipeline.previewing import Previewer
+from digest.pipeline.rate_ten import RateTen
 from digest.pipeline.rating import Foresight
 from digest.pipeline.signing_up import are_sign_ups_open
 from digest.pipeline.usual_store import UsualStore
@@ -41,6 +42,7 @@ class Site:
         self.browser = Browser(app.database, UsualStore(app.models_dir).newest)
         self.previewer = Previewer(app.composer())
         self.foresight = Foresight(app.database, self.previewer)
+        self.rate_ten = RateTen(app.database, self.previewer, app.settings.window_days)
         self.feeds = FeedShelf(app.publisher().maker, self.browser)
         self.preview_limit = Limit(PREVIEWS_PER_NETWORK)
         self.trusted_proxies = tuple(filter(None, map(str.strip, app.settings.trusted_proxies.split(","))))

@@ -16,7 +16,7 @@ from digest.models import Subscriber
 from digest.pipeline import departing
 from digest.pipeline.feeding import TRENDING, feed_addresses
 from digest.pipeline.liked import LIKED, read_upload
-from digest.pipeline.liked_import import apply_library, plan_library
+from digest.pipeline.liked_import import import_library, plan_library
 from digest.pipeline.profile_document import FORMAT, load_json, read_profile
 from digest.pipeline.transfer import apply_import, export_profile, plan_import
 from digest.pipeline.wishes import MAX_WORD
@@ -165,8 +165,7 @@ def _weigh(site: Site, owner: Subscriber, brought: Brought, interest: str, *, is
     if not liked.papers:
         raise UsageError(f"no papers were found in this file: {'; '.join(liked.problems[:3])}")
     if is_sure:
-        with database.write() as session:
-            return apply_library(session, owner, interest, liked, now)
+        return import_library(database, owner, interest, liked, now)
     with database.read() as session:
         return plan_library(session, owner, interest, liked)
 

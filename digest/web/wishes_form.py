@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from digest.errors import UsageError
 from digest.pipeline.liked import Liked
-from digest.pipeline.wishes import HIDEABLE, Wishes
+from digest.pipeline.wishes import HIDEABLE, Wishes, leaves_nothing
 from digest.schedule import check_zone
 from digest.web.forms import text_of, texts_of
 from digest.web.interests_form import (
@@ -160,7 +160,7 @@ def _read_sections(form: FormData, problems: Problems) -> tuple[frozenset[str], 
     """(those that are wanted, those that are hidden)"""
     sections = frozenset(texts_of(form, "sections"))
     hidden = tuple(one.value for one in HIDEABLE if one.value not in sections)
-    if len(hidden) == len(HIDEABLE):
+    if leaves_nothing(hidden):
         problems["sections"] = "With every section hidden there is nothing to send; leave one, or pause."
     return sections, hidden
 

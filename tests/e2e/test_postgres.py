@@ -41,6 +41,7 @@ from tests import (
     test_storage_search,
     test_storage_sources,
     test_storage_subscribers,
+    test_storage_verdicts,
 )
 from tests.cli_runner import ok
 from tests.daily_server import DailyServer, item, serving
@@ -68,6 +69,7 @@ SUITES = (
     test_storage_search,
     test_storage_sources,
     test_storage_subscribers,
+    test_storage_verdicts,
 )
 START_TIMEOUT_S = 60
 OWNER = "postgres"

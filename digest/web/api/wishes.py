@@ -43,7 +43,7 @@ Words = Annotated[
     list[Annotated[str, StringConstraints(max_length=MAX_WORD, pattern=NO_NUL)]],
     Field(max_length=MAX_WORDS),
 ]
-Hidden = Literal["Following", "For you", "Trending", "Rising"]
+Hidden = Literal["Following", "For you", "Trending", "Rising", "Something different"]
 assert set(Hidden.__args__) == {section.value for section in HIDEABLE}  # type: ignore[attr-defined]  # noqa: S101
 
 
