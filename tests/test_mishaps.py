@@ -94,8 +94,8 @@ def test_a_reader_who_leaves_while_issues_are_composed(site: DailyServer, app: A
     composer = app.composer()
     draft = type(composer).draft
 
-    def meddling(*words: object) -> object:
-        drafts = draft(*words)  # type: ignore[arg-type]
+    def meddling(*words: object, **named: object) -> object:
+        drafts = draft(*words, **named)  # type: ignore[arg-type]
         with app.database.write() as session:
             second = subscriber_rows.get_subscriber(session, NAMES[1])
             if second is not None:
@@ -171,8 +171,10 @@ def test_feeds_that_cannot_be_written_keep_no_mail_back(site: DailyServer) -> No
 def test_a_damaged_model_is_fitted_again(site: DailyServer, damage: bytes) -> None:
     """It costs a fit, not a digest."""
     ok("run", "--now", DUE.isoformat())
-    (path,) = Path("data/models").iterdir()
-    path.write_bytes(damage)
+    models = list(Path("data/models").iterdir())
+    assert len(models) == 2
+    for path in models:
+        path.write_bytes(damage)
     site.days["2026-01-13"] = [item(9, votes=9)]
     assert ok("run", "--now", "2026-01-13T09:00:00Z", "--json").json["deliver"]["sent"] == 3
 

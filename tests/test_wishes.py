@@ -140,7 +140,10 @@ def test_a_library_may_be_pasted_or_sent(site: WebSite) -> None:
         read_upload(site.app.database, "x.bib", text.encode()),
     ):
         assert [one["paper_id"] for one in found.papers] == [1, None]
-        assert found.papers[1] == ExamplePaper(paper_id=None, title="Unknown work", abstract="Of words")
+        told = {"kind": "article"}
+        assert found.papers[1] == ExamplePaper(
+            paper_id=None, title="Unknown work", abstract="Of words", told=told
+        )
 
 
 def test_liked_papers_are_an_interest_of_their_own() -> None:
