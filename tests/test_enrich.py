@@ -30,8 +30,10 @@ from digest.pipeline.enrich import (
 )
 from digest.pipeline.findings import file_finding
 from digest.storage import enrichments as rows
+from digest.storage.browsing import keep_those
 from digest.storage.database import Database
 from digest.storage.sightings import get_views
+from digest.storage.works import add_works
 from digest.types import Entry, Page, PageRequest, Verdict
 from tests.golden import read
 from tests.openai_server import (
@@ -276,6 +278,39 @@ class TestWhatIsAsked:
         (row,) = run(database, fetch, toy())
         assert (row.found, row.nothing) == (0, 1)
         assert papers(database)[other].venue == "Own"
+
+    def test_what_readers_brought_by_its_id_alone_is_asked_about_after_that(self, database: Database) -> None:
+        """If it costs nothing, and until its abstract is known."""
+        (listed,) = add(database, 1)
+        with database.write() as session:
+            by_id, _, _ = add_works(
+                session,
+                [
+                    Entry(title="arXiv:2608.00007", position=1, arxiv_id="2608.00007"),
+                    Entry(title="With an abstract", position=1, abstract="Of words.", doi="10.5555/x"),
+                    Entry(title="Without an id", position=1),
+                ],
+                NOW,
+            )
+        run(database, told(), toy(per_day=1.0))
+        assert set(asked(database)) == {listed}
+        atom = (
+            '<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>http://arxiv.org/abs/2608.00007v2</id>'
+            "<title>Its true title</title><summary>Its true abstract.</summary>"
+            "<author><name>Ada Example</name></author></entry></feed>"
+        )
+        fetch = FakeFetch(lambda _: atom.encode())
+        arxiv = make_enrichers([EnricherSettings(name="arxiv", kind="arxiv")])
+        run(database, fetch, *arxiv)
+        paper = papers(database)[by_id]
+        assert (paper.title, paper.abstract, paper.text_by) == (
+            "Its true title",
+            "Its true abstract.",
+            "import",
+        )
+        with database.read() as session:
+            assert rows.list_unread(session, "arxiv", now=NOW, limit=9) == []
+            assert keep_those(session, [by_id]) == []
 
     def test_headers_go_to_the_enrichers_own_origin_only(self, database: Database) -> None:
         add(database, 1)

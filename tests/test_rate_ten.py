@@ -60,6 +60,13 @@ def test_where_one_was_disliked_the_next_come_from_elsewhere() -> None:
     assert field_of(first, EACH) not in fields(more)
 
 
+def test_what_is_disliked_leads_further_away_than_what_is_passed() -> None:
+    """A field of which two papers were disliked has fewer of the next, and those later."""
+    two = [one.paper_id for one in ALL if field_of(one.paper_id, EACH) == "clouds"][:2]
+    passed, disliked = next_to_rate(ready(), passed=two), next_to_rate(ready(), disliked=two)
+    assert fields(disliked)["clouds"] < fields(passed)["clouds"]
+
+
 def test_a_passed_paper_teaches_nothing_of_its_field_but_is_not_asked_again() -> None:
     first, second = next_to_rate(ready())[:2]
     assert next_to_rate(ready(), passed=[first], most=1) == [second]
@@ -76,12 +83,13 @@ def test_ten_answers_for_one_field_find_most_of_them_there() -> None:
         assert len(liked) >= 6, field
 
 
-def test_what_is_known_of_a_reader_leads_to_their_field() -> None:
-    """Taste of candidates by their interests; without a taste anywhere it is as if nothing were known."""
+def test_what_is_known_of_a_reader_leads_to_where_it_is_unclear() -> None:
+    """What may be to their taste is asked about more, what surely is less; without any nothing changes."""
     prepared = ready()
-    taste = np.array([0.9 if field_of(one.paper_id, EACH) == "proteins" else 0 for one in ALL], np.float32)
-    assert fields(next_to_rate(prepared, taste=taste))["proteins"] >= 4
-    assert next_to_rate(prepared, taste=np.zeros(len(ALL), np.float32)) == next_to_rate(prepared)
+    is_there = np.array([field_of(one.paper_id, EACH) == "proteins" for one in ALL], np.float32)
+    asked = [fields(next_to_rate(prepared, taste=is_there * level))["proteins"] for level in (0.0, 0.4, 1.0)]
+    assert asked[1] > asked[0] > asked[2]
+    assert next_to_rate(prepared, taste=is_there * 0) == next_to_rate(prepared)
 
 
 def test_votes_decide_between_papers_of_a_field() -> None:
@@ -97,6 +105,7 @@ def test_papers_that_say_the_same_are_asked_about_once() -> None:
     prepared = ready([*ALL, *again])
     ten = next_to_rate(prepared, most=20)
     assert len({one % 500 for one in ten}) == len(ten) == 20
+    assert len(next_to_rate(prepared, most=200)) == len(ALL)
     asked = ten[0]
     double = asked + 500 if asked < 500 else asked - 500
     for how in ("liked", "disliked", "passed", "known"):

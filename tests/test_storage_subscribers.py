@@ -222,8 +222,16 @@ def test_examples_are_the_papers_as_stored_now(database: Database) -> None:
         ]
         add_interest(s, ada, "Finding", examples=given)
     (profile,) = load(database)
+    entry = make_entry(1)
     assert profile.interests[0].examples == (
-        Example(make_entry(1).title, make_entry(1).abstract, paper_id=paper_id),
+        Example(
+            entry.title,
+            entry.abstract,
+            paper_id=paper_id,
+            authors=entry.authors,
+            categories=entry.categories,
+            keywords=entry.keywords,
+        ),
         Example("Only a title"),
         Example("Gone", "Its abstract."),
     )

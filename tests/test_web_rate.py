@@ -12,6 +12,8 @@ from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import saved as saved_rows
 from digest.storage import subscribers as subscriber_rows
+from digest.storage.works import add_works
+from digest.types import Entry
 from tests.web_site import READER, WebSite, demo_folder, site
 
 __all__ = ["demo_folder", "site"]
@@ -224,6 +226,21 @@ def test_a_paper_that_was_joined_to_another_counts_as_that(site: WebSite, reader
         session.add(PaperJoin(paper_id=paper, gone_id=90_000, reason="", confidence=1, joined_at=now))
     page = reader.get("/rate/ten?asked=90000").text
     assert form_of(page)["back"].startswith(f"/rate/ten?asked={paper}.")
+
+
+def test_the_address_shows_no_paper_that_is_not_asked_about(site: WebSite, reader: TestClient) -> None:
+    """Such as one that another reader brought along, which nobody else is shown."""
+    with site.app.database.write() as session:
+        (brought,) = add_works(session, [Entry(title="Quixotic Zymurgy", position=1)], site.app.now())
+    asked = [form_of(reader.get("/rate/ten").text)["paper"]]
+    for _ in range(TEN - 1):
+        path = f"/rate/ten?asked={brought}.{'.'.join(asked)}"
+        page = reader.get(path).text
+        assert f"{len(asked) + 1} of 10" in page
+        assert "Zymurgy" not in page
+        asked.append(form_of(page)["paper"])
+    assert str(brought) not in asked
+    assert "Zymurgy" not in reader.get(f"/rate/ten?asked={'.'.join(asked)}").text
 
 
 def test_the_page_is_its_owners_alone(site: WebSite, reader: TestClient) -> None:

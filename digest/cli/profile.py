@@ -139,6 +139,7 @@ def _print_imported(done: "Imported", *, dry_run: bool) -> None:
             f"  {name}: " + (f"{number:,} papers" if number else "nothing new of papers")
             for name, number in done.interests.items()
         ),
+        *(() if done.interests else ("  all of them are there already",)),
     )
     for text in done.unmatched[:MOST_TOLD]:
         note(f"digest: {text}")

@@ -20,7 +20,7 @@ HEAD: Final = 200_000
 
 _BIBTEX: Final = re.compile(r"^[ \t]*@[ \t]*[A-Za-z]{2,40}[ \t]*[{(]", re.MULTILINE)
 _RIS: Final = re.compile(r"^\s{0,20}TY {1,2}- ?[A-Za-z]", re.MULTILINE)
-_MARKUP: Final = re.compile(r"\s{0,200}<(?:\?xml|!doctype|html|[a-z]{1,20}[\s>])", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"\s{0,200}<(?:\?xml|!doctype|html|[a-z:]{1,20}[\s>])", re.IGNORECASE)
 _RDF: Final = re.compile(r"<rdf:RDF\b")
 _BINARY: Final = ("%PDF-", "PK\x03\x04", "\x89PNG", "\x1f\x8b", "Rar!")
 

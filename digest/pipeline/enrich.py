@@ -49,6 +49,8 @@ AFTER_FAILURE = (HOUR, 4 * HOUR, DAY)
 AFTER_NOTHING = timedelta(days=7)
 # How long ago a paper may have been listed that is asked about again, where asking is free.
 AGAIN_DAYS = 30
+# Papers that readers brought along and nobody listed come after those, so many in a run.
+MAX_UNREAD = 5000
 # A host that gives no answer, or does not let us in, is left alone for the rest of the run; one whose
 # answers cannot be used, after so many in a row.
 NO_ANSWER = (Verdict.UNREACHABLE, Verdict.BLOCKED)
@@ -230,6 +232,8 @@ class _Run:
                 until=today + DAY,  # where the day has begun already
                 now=self._now,
             )
+            if is_free:
+                found += rows.list_unread(session, enricher.name, now=self._now, limit=MAX_UNREAD)
             facts = [(_facts(one, today), one) for one in found]
         wanted = [pair for pair in facts if enricher.kind.wants(pair[0], enricher.options)]
         self._before = {paper.paper_id: one for paper, one in wanted}

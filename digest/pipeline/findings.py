@@ -10,6 +10,7 @@ from digest.diff import SourceFacts, diff
 from digest.enrichers import PaperFacts, is_machine_made
 from digest.storage import enrichments as rows
 from digest.storage import papers as paper_rows
+from digest.storage.identity import IMPORTED
 from digest.types import Change, Entry
 
 __all__ = ["file_finding"]
@@ -31,7 +32,8 @@ def file_finding(
 
     Whose text stands is decided by ``trust_of`` (by the name of a kind) as for sources, an enricher having
     that of the source kind of its name. An id that is learnt may join the paper with another. What is
-    recognised as some other paper changes nothing. Runs inside the caller's write transaction.
+    recognised as some other paper changes nothing. What a reader brought along stays theirs: whoever tells
+    its text, nobody else is shown it before a source lists it. Runs inside the caller's write transaction.
     """
     entry = only_wanted(entry, paper)
     known = paper_rows.find_known(session, NO_SOURCE, [entry])
@@ -41,7 +43,8 @@ def file_finding(
     paper_rows.apply_changes(session, NO_SOURCE, changes, now, trust_of=trust_of)
     for change in changes:
         if "text_by" in change.fields and change.paper_id is not None:
-            rows.set_text_by(session, change.paper_id, kind)
+            is_brought = paper.text_by == IMPORTED and change.paper_id == paper.paper_id
+            rows.set_text_by(session, change.paper_id, IMPORTED if is_brought else kind)
     return bool(changes)
 
 

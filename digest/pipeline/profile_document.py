@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from digest.errors import UsageError
 from digest.pipeline.wishes import InterestWish, Wishes
-from digest.text import clean_lines, clean_text, parse_arxiv_id, parse_doi, safe_url, truncate
+from digest.text import clean_lines, clean_text, id_title, parse_arxiv_id, parse_doi, safe_url, truncate
 from digest.types import Entry, FeedbackKind
 
 __all__ = ["FORMAT", "VERSION", "Pause", "ProfileDocument", "SaidWord", "load_json", "read_profile"]
@@ -177,7 +177,7 @@ def _read_paper(value: object) -> Entry | None:
         return None
     others, authors = value.get("other_ids"), value.get("authors")
     return Entry(
-        title=title or (f"arXiv:{arxiv_id}" if arxiv_id else f"doi:{doi}"),
+        title=title or id_title(("arXiv", arxiv_id), ("doi", doi)),
         position=1,
         abstract=clean_text(_text(value.get("abstract"))),
         arxiv_id=arxiv_id,

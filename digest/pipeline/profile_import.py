@@ -16,6 +16,7 @@ from digest.pipeline.liked import LIKED, together
 from digest.pipeline.profile_document import ProfileDocument
 from digest.pipeline.readers import get_subscriber
 from digest.pipeline.recognising import Recognised, distinct, file_examples, recognise
+from digest.pipeline.told import library_paper
 from digest.pipeline.topics import split
 from digest.pipeline.transfer import apply_import, plan_import
 from digest.pipeline.wishes import InterestWish, Wishes, load_wishes, store_wishes
@@ -167,9 +168,9 @@ class _Plan:
             self.places.setdefault(LIKED, []).extend(left)
 
     def _candidate(self, place: int) -> Candidate:
-        one, example = self._found[place], self._examples[place]
-        abstract = (one.work.abstract if one.work is not None else "") or one.paper.abstract
-        return Candidate(place, example["title"], abstract)
+        one = self._found[place]
+        stored = library_paper(one.work) if one.work is not None else one.paper
+        return Candidate(place, stored.title or one.paper.title, stored.abstract or one.paper.abstract)
 
     def check(self) -> None:
         """Raise ``UsageError`` where an interest would have more papers than it can."""

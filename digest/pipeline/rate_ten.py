@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session
 
-from digest.models import Feedback, Subscriber
+from digest.models import Subscriber
 from digest.pipeline.compose import Composer
 from digest.pipeline.due import window_of
 from digest.pipeline.moment import Moment
@@ -27,7 +27,7 @@ from digest.storage import papers as paper_rows
 from digest.storage import saved as saved_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
-from digest.types import FeedbackKind, InterestSpec, PaperView
+from digest.types import Example, FeedbackKind, InterestSpec, PaperView
 
 __all__ = ["TEN", "RateTen", "Round", "list_to_rate"]
 
@@ -61,28 +61,38 @@ class RateTen:
         self._window_days = window_days
 
     def look(self, reader: Subscriber, moment: Moment, asked: Sequence[int]) -> Round:
-        """The round of a reader who was asked about these papers; of what is no paper nothing is said."""
+        """The round of a reader who was asked about these papers.
+
+        Those that could not have been asked about are left out: who asks may have written the address.
+        """
+        prepared = self._candidates(reader, moment)
         found = (get_opinion(self._database, reader, one, moment.now) for one in asked[:TEN])
-        opinions = {one.paper.paper_id: one for one in found if one is not None}
+        opinions = {
+            one.paper.paper_id: one
+            for one in found
+            if one is not None and (one.taste or one.paper.paper_id in prepared.rows)
+        }
         passed = [number for number, one in opinions.items() if not one.taste]
-        left = self.list_papers(reader, moment, passed=passed, most=TEN - len(opinions))
+        left = self._choose(reader, moment, prepared, passed, TEN - len(opinions))
         return Round(tuple(opinions.values()), left[0] if left else None, len(opinions) + len(left))
 
-    def list_papers(
-        self, reader: Subscriber, moment: Moment, *, passed: Sequence[int] = (), most: int = TEN
-    ) -> list[PaperView]:
+    def list_papers(self, reader: Subscriber, moment: Moment, *, most: int = TEN) -> list[PaperView]:
         """The papers whose rating would say most of the reader's taste, the most telling first.
 
         They are of the days that the reader's next issue is chosen from, or of the last days on which
-        anything was listed, and none that the reader had or judged. ``passed`` were asked about in vain.
+        anything was listed, and none that the reader had or judged.
         """
-        assert reader.id is not None  # noqa: S101 - stored rows have ids
-        prepared = self._candidates(reader.id, moment)
+        return self._choose(reader, moment, self._candidates(reader, moment), (), most)
+
+    def _choose(
+        self, reader: Subscriber, moment: Moment, prepared: Prepared, passed: Sequence[int], most: int
+    ) -> list[PaperView]:
+        number = _number(reader)
         with self._database.read() as session:
-            said = saved_rows.list_feedback(session, reader.id)
-            had = issue_rows.list_sent(session, [reader.id])[reader.id]
-            interests = self._interests(session, reader, prepared)
-        counted = _counted(said, reader)
+            said = saved_rows.list_feedback(session, number)
+            had = issue_rows.list_sent(session, [number])[number]
+            interests = _interests(session, reader, prepared)
+        counted = [one for one in said if reader.learn_from is None or one.created_at >= reader.learn_from]
         ids = next_to_rate(
             prepared,
             liked=[one.paper_id for one in counted if one.kind in LIKED],
@@ -96,32 +106,16 @@ class RateTen:
             views = paper_rows.get_views(session, ids, until=moment.now)
         return [views[one] for one in ids if one in views]
 
-    def _candidates(self, subscriber_id: int, moment: Moment) -> Prepared:
+    def _candidates(self, reader: Subscriber, moment: Moment) -> Prepared:
         with self._database.read() as session:
-            (row, *_) = subscriber_rows.list_subscriptions(session, subscriber_id)
+            (row, *_) = subscriber_rows.list_subscriptions(session, _number(reader))
             day, now = moment.today_in(row.zone), moment.now_in(row.zone)
-            days = window_of(row, self._window_days)
             latest = paper_rows.latest_listed_day(session, until=day)
+        days = window_of(row, self._window_days)
         prepared = self._previewer.prepared(day, now, days)
         if prepared.candidates or latest is None:
             return prepared
         return self._previewer.prepared(latest, now, days)
-
-    def _interests(self, session: Session, reader: Subscriber, prepared: Prepared) -> list[InterestSpec]:
-        """What the reader asked for, without what they said of the candidates, which is told apart."""
-        (row, *_) = subscriber_rows.list_subscriptions(session, reader.id or 0)
-        (profile,) = subscriber_rows.load_profiles(session, [(reader, row)], max_papers=1, trend_weight=0)
-        return [
-            replace(
-                one,
-                examples=tuple(
-                    each
-                    for each in one.examples
-                    if each.origin not in (*LIKED, DISLIKED) or each.paper_id not in prepared.rows
-                ),
-            )
-            for one in profile.interests
-        ]
 
 
 def list_to_rate(composer: Composer, email: str, moment: Moment, *, most: int) -> list[dict[str, Any]]:
@@ -142,9 +136,23 @@ def list_to_rate(composer: Composer, email: str, moment: Moment, *, most: int) -
     ]
 
 
-def _counted(said: Sequence[Feedback], reader: Subscriber) -> list[Feedback]:
-    """What was said since the reader began to be learnt from anew."""
-    return [one for one in said if reader.learn_from is None or one.created_at >= reader.learn_from]
+def _number(reader: Subscriber) -> int:
+    assert reader.id is not None  # noqa: S101 - stored rows have ids
+    return reader.id
+
+
+def _interests(session: Session, reader: Subscriber, prepared: Prepared) -> list[InterestSpec]:
+    """What the reader asked for, without what they said of the candidates, which is told apart."""
+    (row, *_) = subscriber_rows.list_subscriptions(session, _number(reader))
+    (profile,) = subscriber_rows.load_profiles(session, [(reader, row)], max_papers=1, trend_weight=0)
+
+    def is_apart(one: Example) -> bool:
+        return one.origin in (*LIKED, DISLIKED) and one.paper_id in prepared.rows
+
+    return [
+        replace(one, examples=tuple(each for each in one.examples if not is_apart(each)))
+        for one in profile.interests
+    ]
 
 
 def _taste(interests: Sequence[InterestSpec], prepared: Prepared) -> Floats | None:

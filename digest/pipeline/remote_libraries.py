@@ -26,6 +26,7 @@ MAX_PAUSE_S: Final = 60.0
 RESTARTS: Final = 2
 # Works whose abstracts are asked for.
 MAX_DETAILS: Final = 2000
+SOURCES_OWN: Final = "set allow_private for this source"
 
 Say = Callable[[str], None]
 
@@ -80,6 +81,8 @@ class _Service:
             status = error.page.status if error.page is not None else 0
             if status in self._refused:
                 raise UsageError(self._refused[status]) from error
+            if SOURCES_OWN in str(error):  # the advice is for sources
+                raise UsageError(str(error).replace(SOURCES_OWN, "set library_allow_private")) from error
             raise
         self._pause(dict(page.headers).get("backoff", ""))
         return page

@@ -10,6 +10,7 @@ from typing import Any
 
 from digest.libraries import KINDS, LibraryPaper
 from digest.libraries.paper import RawPaper, make_paper
+from digest.text import id_title, is_id_title
 from digest.types import Entry
 
 __all__ = ["Told", "clean_told", "entry_of", "library_paper", "paper_of", "told_besides", "told_of"]
@@ -76,7 +77,7 @@ def _text(given: Mapping[Any, Any], name: str) -> str:
 def entry_of(paper: LibraryPaper) -> Entry:
     """A library's paper as what stored papers are held against, and as what is filed of it."""
     return Entry(
-        title=paper.title or (f"arXiv:{paper.arxiv_id}" if paper.arxiv_id else f"doi:{paper.doi or ''}"),
+        title=paper.title or id_title(("arXiv", paper.arxiv_id), ("doi", paper.doi), *paper.other_ids),
         position=1,
         abstract=paper.abstract,
         authors=paper.authors,
@@ -93,7 +94,7 @@ def library_paper(work: Entry, note: str = "") -> LibraryPaper:
     """A stored paper as other programs know papers; what kind of work it is goes by its ids."""
     kind = "article" if work.doi or work.venue else "preprint" if work.arxiv_id else "other"
     return LibraryPaper(
-        title=work.title,
+        title="" if is_id_title(work.title) else work.title,
         abstract=work.abstract,
         authors=work.authors,
         arxiv_id=work.arxiv_id,

@@ -1,6 +1,7 @@
 """A long library as interests: its papers split into topics, each with a name that the reader can change."""
 
 import math
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -21,6 +22,8 @@ __all__ = ["Topic", "split"]
 ENOUGH = 1000
 # A word that one paper of so many has tells as much as one that is rarer still.
 RARE = 50
+# From each of these numbers of papers on a library has one topic more at least.
+LARGE = (100, 500, 2_500, 12_500)
 # The stored papers that say what is usual.
 USUAL = 1000
 
@@ -37,8 +40,8 @@ def split(
 ) -> list[Topic]:
     """The topics of a library, the largest first; the order of its papers changes nothing.
 
-    There are at least ``fewest`` where there are papers enough for so many. ``keep``: a model that has to be
-    fitted on what is stored is kept in ``models``.
+    There are at least ``fewest`` where there are papers enough for so many, and more of a large library, even
+    if all is of one field. ``keep``: a model that has to be fitted on what is stored is kept in ``models``.
     """
     from digest.ranking.clustering import cluster
     from digest.ranking.naming import Text, propose_names
@@ -48,7 +51,9 @@ def split(
     numbered = [_numbered(papers[place], -1 - number) for number, place in enumerate(order)]
     stored = list(islice(paper_rows.iter_papers(session), USUAL))
     model = _model(session, models, numbered, stored, keep=keep)
-    usual = model.latent(stored).mean(axis=0) if stored else None
+    # A few papers may be of one of the library's own topics.
+    usual = model.latent(stored).mean(axis=0) if len(stored) >= RARE else None
+    fewest = max(fewest, 1 + bisect(LARGE, len(papers)))
     topics = cluster(model.latent(numbered), usual, fewest=fewest)
     texts = [Text(one.title, one.abstract) for one in numbered]
     names = propose_names(texts, topics, _telling(stored))

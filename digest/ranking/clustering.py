@@ -8,10 +8,10 @@ Then those that are most alike on average are joined, again and again, until non
 
 It is near 1 for two halves of one topic, however loose the topic is, and near 0 for topics that have nothing
 in common. ``ALIKE``, ``DIRECTIONS`` and ``LEAST`` were chosen on 72 mixtures of one to six topics of
-citeulike-t, each the papers around one paper: adjusted Rand index .90 in the space of a model of all papers,
+citeulike-t, each the papers around one paper: adjusted Rand index .89 in the space of a model of all papers,
 .69 in that of one fitted on the mixture alone. Around them it changes little; without joining, or with joined
 groups counted as one, a broad library stays in pieces, or comes together wholly. Papers of one field have
-much in common: taking away the usual row raised it from .24 to .61 on 21 mixtures of machine-learning papers.
+much in common: leaving out the usual direction raised it from .24 to .62 on 21 mixtures of machine learning.
 """
 
 from typing import Final
@@ -49,7 +49,7 @@ def cluster(
     Each is the places of its papers, ascending; the largest comes first.
 
     ``rows`` (papers × k) have length 1, or 0 where nothing is known of one: those go to the largest topic.
-    ``usual`` is the mean row of papers at large: what all papers have in common makes no two of them alike.
+    ``usual`` is the mean row of papers at large: what most papers have in common makes no two of them alike.
     Equal input gives equal topics, whatever its order. It needs as much memory as three times the rows.
     """
     known = np.flatnonzero(np.abs(rows).sum(axis=1) > 0)
@@ -58,7 +58,7 @@ def cluster(
     if not len(known):
         return [list(range(len(rows)))] if len(rows) else []
     some = np.asarray(rows[known], dtype=np.float64)
-    labels = _topics(some if usual is None else _unit(some - usual), fewest, most)
+    labels = _topics(some if usual is None else _without(some, usual), fewest, most)
     found = [sorted(known[labels == label].tolist()) for label in range(int(labels.max()) + 1)]
     first = {label: int(np.argmax(labels == label)) for label in range(len(found))}
     order = sorted(range(len(found)), key=lambda label: (-len(found[label]), first[label]))
@@ -82,6 +82,12 @@ def _reduced(rows: Matrix) -> Matrix:
     """The rows in the directions in which they differ most, of length 1 again."""
     _, vectors = np.linalg.eigh(rows.T @ rows)
     return _unit(np.asarray(rows @ vectors[:, -DIRECTIONS:], dtype=np.float64))
+
+
+def _without(rows: Matrix, usual: NDArray[np.floating]) -> Matrix:
+    """The rows without their share of one direction, of length 1 again."""
+    direction = np.asarray(usual, dtype=np.float64) / max(float(np.linalg.norm(usual)), LEAST_WITHIN)
+    return _unit(rows - np.outer(rows @ direction, direction))
 
 
 def _unit(rows: Matrix) -> Matrix:

@@ -3,14 +3,16 @@
 Phrases of one to three words are counted in the papers, each once a paper and more where it is in the title,
 and weighed by class TF-IDF (Grootendorst 2022, arXiv:2203.05794), the topics being the classes::
 
-    weight = share of the topic's papers with the phrase × log(1 + 1 / its shares in all topics together)
+    weight = share of the topic's papers with the phrase × log(1 + 1 / shares of its words in all topics)
 
-times how telling its words are among all papers, where that is known, and more for a phrase than for a word.
+(the harmonic mean over its words), times how telling these are among all papers, where that is known, and
+more for a phrase than for a word.
 """
 
 import math
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from digest.ranking.terms import is_feature, surfaces, tokenise
@@ -22,7 +24,7 @@ MOST_WORDS: Final = 4
 LEAST_WORDS: Final = 2
 LONGEST: Final = 3  # words of a phrase
 # What each further word of a phrase is worth: "graph networks" says more than "graph" or "networks".
-WORD_WORTH: Final = 0.5
+WORD_WORTH: Final = 0.7
 # A phrase is in so many papers and in such a share of them at least, where any is.
 LEAST_PAPERS: Final = 2
 LEAST_SHARE: Final = 0.12
@@ -37,7 +39,7 @@ LOOKED_AT: Final = 250
 NAMELESS: Final = "Papers"
 # Words of papers of any topic.
 EMPTY_WORDS: Final = """
-    able achieve address aim analysis application apply approach art article available base based
+    able abstract achieve address aim analysis application apply approach art article available base based
     baseline basis benchmark benefit better case challenge change code combine comment common compare
     complex component conduct consider contain contribution current data dataset demonstrate design
     determine develop different difficult directly discuss effect effective effectively efficiency
@@ -57,6 +59,9 @@ EMPTY_WORDS: Final = """
     wide widely work www year yield
 """
 EMPTY: Final = frozenset(EMPTY_WORDS.split())
+
+SHORT: Final = 4
+_APART: Final = re.compile(r"\W+")
 
 Phrase = tuple[str, ...]
 Telling = Callable[[str], float]
@@ -85,7 +90,7 @@ def propose_names(
     names: list[str] = []
     for some, share in zip(looked_at, shares, strict=True):
         weights = {
-            phrase: value * math.log1p(1 / everywhere[phrase]) * _worth(phrase, telling)
+            phrase: value * _specific(phrase, everywhere) * _worth(phrase, telling)
             for phrase, value in share.items()
         }
         names.append(_free(_written(_chosen(weights), some) or NAMELESS, names))
@@ -126,6 +131,12 @@ def _phrases(text: str) -> Iterator[Phrase]:
                 yield from (tuple(run[at:]) for at in range(len(run)) if run[at] not in EMPTY)
 
 
+def _specific(phrase: Phrase, everywhere: Mapping[Phrase, float]) -> float:
+    """The harmonic mean over its words, so that a word of all topics makes a phrase no better."""
+    each = [math.log1p(1 / everywhere.get((term,), everywhere[phrase])) for term in phrase]
+    return len(each) / sum(1 / value for value in each)
+
+
 def _worth(phrase: Phrase, telling: Telling) -> float:
     mean = sum(map(telling, phrase)) / len(phrase)
     return mean * (1 + WORD_WORTH * (len(phrase) - 1))
@@ -148,14 +159,40 @@ def _chosen(weights: dict[Phrase, float]) -> list[Phrase]:
 
 
 def _written(phrases: Sequence[Phrase], papers: Sequence[Text]) -> str:
-    """The phrases as most papers write their words; abstracts know no capitals of headlines."""
+    """The phrases as most papers write them; abstracts know no capitals of headlines."""
     forms: dict[str, Counter[str]] = {term: Counter() for phrase in phrases for term in phrase}
+    whole: dict[Phrase, Counter[str]] = {phrase: Counter() for phrase in phrases if len(phrase) > 1}
+    patterns = {phrase: _pattern(phrase) for phrase in whole}
     for title, abstract in papers:
         for weight, text in ((1, title), (3, abstract)):
             written = surfaces([text])
             for term in forms.keys() & written.keys():
                 forms[term][written[term]] += weight
-    return ", ".join(" ".join(_form(term, forms[term]) for term in phrase) for phrase in phrases)
+            for phrase, pattern in patterns.items():
+                if found := pattern.search(text):
+                    whole[phrase][" ".join(_APART.split(found[0]))] += weight
+    return ", ".join(_best(phrase, whole.get(phrase), forms) for phrase in phrases)
+
+
+def _pattern(phrase: Phrase) -> re.Pattern[str]:
+    """The words of a phrase side by side, whatever they end in."""
+    stems = (re.escape(term[:-1] if len(term) > SHORT and term.endswith("y") else term) for term in phrase)
+    return re.compile(r"\b" + r"[^\w.;:!?]{1,3}".join(f"{stem}\\w{{0,3}}" for stem in stems), re.IGNORECASE)
+
+
+def _best(phrase: Phrase, whole: Counter[str] | None, forms: Mapping[str, Counter[str]]) -> str:
+    if not whole:
+        return " ".join(_form(term, forms[term]) for term in phrase)
+    best = min(whole, key=lambda form: (-whole[form], form)).split()
+    return " ".join(
+        _form(term, Counter([word]) + _cased(word, forms[term]))
+        for term, word in zip(phrase, best, strict=False)
+    )
+
+
+def _cased(word: str, forms: Counter[str]) -> Counter[str]:
+    """How often the same word is written with and without a capital."""
+    return Counter({form: number for form, number in forms.items() if form.lower() == word.lower()})
 
 
 def _form(term: str, forms: Counter[str]) -> str:

@@ -5,10 +5,10 @@ of the reader's; so each next paper is the one whose answer speaks for most that
 location", Cornuejols, Fisher and Nemhauser 1977, with what the answers so far have taught)::
 
     likeness_ij  = max(cos(z_i, z_j), 0)²      z: a candidate's topics, from the middle of all candidates
-    want_j       = 0.1 + trend_j               people read some fields more than others
+    want_j       = 0.3 + trend_j               people read some fields more than others
     up_j, down_j = Σ likeness to the liked papers (with taste_j, known otherwise), and to the disliked ones
     hope_j       = (1 - taste_j) (0.1 + 5 up_j) / (0.1 + up_j + down_j)
-    covered_j    = the highest likeness to a paper that was asked about, of a liked one half of it
+    covered_j    = the highest likeness to a paper that was asked about, of a liked one ¾ of it
     worth_i      = √want_i hope_i Σ_j want_j hope_j max(likeness_ij - covered_j, 0)
 
 So the first papers are typical ones of the largest fields, far from each other; where one was liked the next
@@ -31,10 +31,10 @@ TEN: Final = 10
 # Of more candidates, half are those that people look at most or that are nearest to what is known of the
 # reader, the others are spread evenly over the rest: a table of their likenesses takes 4 MB.
 MOST_ASKABLE: Final = 1_000
-WANT_LEAST = np.float32(0.1)
+WANT_LEAST = np.float32(0.3)
 PRIOR, LIKED_MOST = np.float32(0.1), np.float32(5)
 # How much of a liked paper's neighbourhood stays to be asked about.
-STILL_OPEN = np.float32(0.5)
+STILL_OPEN = np.float32(0.25)
 
 
 def next_to_rate(

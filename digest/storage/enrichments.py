@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from digest.models import Enrichment, ListedEntry, Paper
 from digest.storage.bulk import in_batches
+from digest.storage.identity import IMPORTED
 from digest.storage.sightings import latest_votes
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "claim",
     "count_outcomes",
     "list_askable",
+    "list_unread",
     "set_text_by",
     "settle",
     "spent_since",
@@ -103,6 +105,33 @@ def list_askable(
         for paper, listed_on, outcome, attempts in rows
     ]
     return sorted(found, key=lambda one: (one.listed_on, one.votes or 0, one.paper.id or 0), reverse=True)
+
+
+def list_unread(s: Session, enricher: str, *, now: datetime, limit: int) -> list[Lacking]:
+    """The papers that readers brought along and of which only ids (and a title) are known, by id.
+
+    They were listed nowhere, so the day they came counts; those that were asked about are left out until
+    their time to be asked again has come.
+    """
+    own = and_(col(Enrichment.paper_id) == col(Paper.id), col(Enrichment.enricher) == enricher)
+    is_listed = select(ListedEntry.id).where(col(ListedEntry.paper_id) == col(Paper.id)).exists()
+    query: Any = (
+        select(Paper, col(Enrichment.outcome), col(Enrichment.attempts))
+        .outerjoin(Enrichment, own)
+        .where(
+            col(Paper.text_by) == IMPORTED,
+            col(Paper.abstract) == "",
+            or_(col(Paper.arxiv_id).is_not(None), col(Paper.doi).is_not(None)),
+            ~is_listed,
+            or_(col(Enrichment.id).is_(None), col(Enrichment.next_try_at) <= now),
+        )
+        .order_by(col(Paper.id))
+        .limit(limit)
+    )
+    return [
+        Lacking(paper, paper.first_seen_at.date(), None, outcome, attempts or 0)
+        for paper, outcome, attempts in s.exec(query)
+    ]
 
 
 def spent_since(s: Session, enricher: str, since: datetime) -> Spent:

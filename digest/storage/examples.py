@@ -1,21 +1,22 @@
-"""Examples of interests, which are kept as JSON: those that wait for their papers to be stored."""
+"""Examples of interests, which are kept as JSON: those that wait for their papers to be read."""
 
 from typing import Any
 
-from sqlalchemy import Text, cast
+from sqlalchemy import Text, cast, or_
 from sqlmodel import Session, col, select
 
 from digest.models import Interest
 
 __all__ = ["get_examples", "list_waiting", "set_examples"]
 
-# As JSON is written by all who write it here.
-WAITING = '%"paper_id": null%'
+# As JSON is written by all who write it here: no paper yet, or one whose title was not known yet.
+WAITING = ('%"paper_id": null%', '%"title": "arXiv:%', '%"title": "doi:%')
 
 
 def list_waiting(s: Session) -> dict[int, list[dict[str, Any]]]:
-    """By interest its examples, for interests of which some have no stored paper yet."""
-    query = select(Interest.id, Interest.examples).where(cast(col(Interest.examples), Text).like(WAITING))
+    """By interest its examples, for interests of which some have no stored paper, or no title, yet."""
+    text = cast(col(Interest.examples), Text)
+    query = select(Interest.id, Interest.examples).where(or_(*map(text.like, WAITING)))
     return {number: list(examples) for number, examples in s.exec(query) if number is not None}
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from digest.models import Feedback, Interest, Subscriber, Subscription
 from digest.storage.bulk import in_batches, table
 from digest.storage.placing import LIKED, Learning, Placing
-from digest.text import split_boost
+from digest.text import is_id_title, split_boost
 from digest.types import Example, FeedbackKind, InterestSpec, Profile, Section
 
 __all__ = ["LIKED", "load_profiles", "make_profile", "preview_profile"]
@@ -175,7 +175,9 @@ def _load_facts(s: Session, paper_ids: Iterable[int]) -> dict[int, Facts]:
     for batch in in_batches(sorted(paper_ids)):
         query = select_columns(*columns).where(papers.c.id.in_(batch))
         for paper_id, title, abstract, *lists in s.connection().execute(query):
-            found[paper_id] = Facts(title, abstract, *map(tuple, lists))
+            # The words of an id that stands for a title say nothing of a taste.
+            words = "" if is_id_title(title) else title
+            found[paper_id] = Facts(words, abstract, *map(tuple, lists))
     return found
 
 

@@ -9,7 +9,14 @@ from digest.text.addresses import is_this_machine, paper_url, pdf_url, safe_url
 from digest.text.cleaning import clean_lines, clean_text, truncate
 from digest.text.comparing import fingerprint, normalise
 from digest.text.latex import latex_to_text, plain
-from digest.text.reading import parse_arxiv_id, parse_count, parse_day, parse_doi
+from digest.text.reading import (
+    id_title,
+    is_id_title,
+    parse_arxiv_id,
+    parse_count,
+    parse_day,
+    parse_doi,
+)
 from digest.text.wanted import (
     Followed,
     author_fault,
@@ -26,6 +33,8 @@ __all__ = [
     "clean_lines",
     "clean_text",
     "fingerprint",
+    "id_title",
+    "is_id_title",
     "is_this_machine",
     "latex_to_text",
     "normalise",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import unquote
 
-__all__ = ["parse_arxiv_id", "parse_count", "parse_day", "parse_doi"]
+__all__ = ["id_title", "is_id_title", "parse_arxiv_id", "parse_count", "parse_day", "parse_doi"]
 
 _SHORT: Final = 4000
 
@@ -70,6 +70,19 @@ def parse_doi(text: str) -> str | None:
     while doi[-1] in ".,;:'!?*]}" or (doi[-1] == ")" and doi.count("(") < doi.count(")")):
         doi = doi[:-1]
     return doi if not doi.endswith("/") else None
+
+
+_ID_TITLE = re.compile(r"(?:arXiv|doi|[a-z0-9]{1,10}):\S{1,200}")
+
+
+def id_title(*ids: tuple[str, str | None]) -> str:
+    """What a paper is called whose title is not known: by the first of its ids (``("doi", "10.1/x")``)."""
+    return next((f"{kind}:{value}" for kind, value in ids if value), "")
+
+
+def is_id_title(title: str) -> bool:
+    """Whether a title is such a name, so that its words say nothing."""
+    return bool(_ID_TITLE.fullmatch(title))
 
 
 def parse_count(text: str) -> int | None:

@@ -40,11 +40,8 @@ def ask(request: Request, site: SiteDep, owner: Owner, asked: str = "") -> Respo
             "web/rate_ten.html",
             stand=stand,
             card=make_card(_in_its_own_words(stand.paper), excerpt_limit=EXCERPT),
-            marks=[
-                *(one.taste or "passed" for one in stand.asked),
-                "now",
-                *[""] * (stand.size - len(numbers) - 1),
-            ],
+            marks=[one.taste or "passed" for one in stand.asked],
+            to_come=stand.size - len(numbers) - 1,
             before=_path(numbers[:-1]),
             then=_path([*numbers, stand.paper.paper_id]),
         )
