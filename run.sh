@@ -148,7 +148,7 @@ pin() {
 # The smaller files are parts of the largest, so that what is tested is what is installed.
 pins() {
     command -v uv >/dev/null || die "pins needs uv (https://docs.astral.sh/uv/)"
-    pin e2e --group e2e --group dev --extra postgres --extra evaluate "$@"
+    pin e2e --group e2e --group docs --group dev --extra postgres --extra evaluate "$@"
     pin dev --group dev --extra postgres --extra evaluate --constraint requirements/e2e.txt
     pin run --constraint requirements/e2e.txt
     pin postgres --extra postgres --constraint requirements/e2e.txt
