@@ -35,7 +35,9 @@ def scored(prepared: Prepared, *interests: InterestSpec) -> Tastes:
 
 def parts(found: Tastes, interest: int, row: int) -> dict[str, float]:
     """The parts of one taste, each from 0 to 1."""
-    values = found.parts(interest, row)
+    values = {
+        name: float(each[0]) for name, each in found.parts(np.array([interest]), np.array([row])).items()
+    }
     return {name: values[name] for name in ("words", "keywords", "category", "less")} | {
         "examples": examples_of(values)
     }

@@ -83,10 +83,17 @@ class WebSite:
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data of a finished demonstration; to be copied, never changed."""
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    quiet = Console(file=StringIO())
-    run_demo(folder, progress=quiet, console=quiet)
-    return folder
+    # Each module that imports a fixture has one of its own, so it is remembered here.
+    base = tmp_path_factory.getbasetemp()
+    if base not in _made:
+        folder = tmp_path_factory.mktemp("demo") / "data"
+        quiet = Console(file=StringIO())
+        run_demo(folder, progress=quiet, console=quiet)
+        _made[base] = folder
+    return _made[base]
+
+
+_made: dict[Path, Path] = {}
 
 
 @contextmanager

@@ -11,49 +11,99 @@ Trending and Rising: see :func:`digest.ranking.trend.trending_score` and ``risin
 was not admitted (no must-have keyword, or an unwanted one) is told as 0 by ``admitted``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digest.ranking.library import Library
+from digest.ranking.model import Ints
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.taste import Tastes
 from digest.ranking.trend import rising_parts, rising_score, trending_parts, trending_score
 from digest.types import Section
 
-__all__ = ["examples_of", "parts_of", "score_of", "taste_of_parts", "taste_when_chosen"]
+__all__ = ["examples_of", "parts_of", "parts_of_all", "score_of", "taste_of_parts", "taste_when_chosen"]
 
 DIGITS = 6
+OF_TREND = (Section.TRENDING, Section.RISING)
 
 
-def parts_of(pick: Pick, reader: Reader, tastes: Tastes, library: Library) -> dict[str, float]:
+Parts = dict[str, float]
+Value = TypeVar("Value", float, NDArray[np.float64])
+
+
+def parts_of(pick: Pick, reader: Reader, tastes: Tastes, library: Library) -> Parts:
     """Return the parts of a pick's score by name."""
+    return parts_of_all([reader], [[pick]], tastes, library)[0][0]
+
+
+def parts_of_all(
+    readers: Sequence[Reader], picks: Sequence[Sequence[Pick]], tastes: Tastes, library: Library
+) -> list[list[Parts]]:
+    """Return the parts of the scores of all readers' picks; what is of taste is looked up for all at once."""
     trend = library.prepared.trend
-    if pick.section is Section.TRENDING:
-        return trending_parts(trend, pick.row)
-    if pick.section is Section.RISING:
-        return rising_parts(trend, pick.row)
-    place = pick.interest or 0
-    parts = {name: round(value, DIGITS) for name, value in tastes.parts(place, pick.row).items()}
-    must = tastes.must[place]
-    parts["admitted"] = float(tastes.taste[place, pick.row] > 0 or not taste_of_parts(parts))
-    parts["trend"] = round(float(trend.score[pick.row]), DIGITS)
-    parts["trend_weight"] = reader.weight
-    parts["must"] = float(must is not None and bool(np.any(must == pick.row)))
-    parts["author"] = float(pick.author is not None)
-    return parts
+    by_taste = [
+        (pick, reader)
+        for reader, own in zip(readers, picks, strict=True)
+        for pick in own
+        if pick.section not in OF_TREND
+    ]
+    found = iter(_of_taste(by_taste, tastes, library))
+
+    def of(pick: Pick) -> Parts:
+        if pick.section is Section.TRENDING:
+            return trending_parts(trend, pick.row)
+        if pick.section is Section.RISING:
+            return rising_parts(trend, pick.row)
+        return next(found)
+
+    return [[of(pick) for pick in own] for own in picks]
+
+
+def _of_taste(picked: Sequence[tuple[Pick, Reader]], tastes: Tastes, library: Library) -> list[Parts]:
+    if not picked:
+        return []
+    place = np.array([pick.interest or 0 for pick, _ in picked])
+    row = np.array([pick.row for pick, _ in picked])
+    columns = {name: each.round(DIGITS) for name, each in tastes.parts(place, row).items()}
+    chosen, unadmitted = tastes.taste[place, row], _taste(columns)
+    columns["admitted"] = ((chosen > 0) | (unadmitted == 0)).astype(np.float64)
+    columns["trend"] = library.prepared.trend.score[row].astype(np.float64).round(DIGITS)
+    columns["trend_weight"] = np.array([reader.weight for _, reader in picked])
+    columns["must"] = np.array(
+        [_has(tastes.must[at], pick.row) for at, (pick, _) in zip(place, picked, strict=True)]
+    )
+    columns["author"] = np.array([float(pick.author is not None) for pick, _ in picked])
+    names = tuple(columns)
+    values = zip(*(each.tolist() for each in columns.values()), strict=True)
+    return [dict(zip(names, each, strict=True)) for each in values]
+
+
+def _has(rows: Ints | None, row: int) -> float:
+    return float(rows is not None and bool((rows == row).any()))
 
 
 def examples_of(parts: Mapping[str, float]) -> float:
     """Return the part of the liked papers, from 0 to 1."""
-    close = max(parts["similar_words"] + parts["similar_topic"] + parts["similar_readers"], 0.0)
-    return close**2 / (close**2 + parts["usual"] ** 2)
+    return _examples(parts)
+
+
+def _examples(parts: Mapping[str, Value]) -> Value:
+    close = parts["similar_words"] + parts["similar_topic"] + parts["similar_readers"]
+    close = close * (close > 0)
+    return close * close / (close * close + parts["usual"] * parts["usual"])
 
 
 def taste_of_parts(parts: Mapping[str, float]) -> float:
     """Return the taste that parts make, be it admitted or not."""
+    return _taste(parts)
+
+
+def _taste(parts: Mapping[str, Value]) -> Value:
     against = (1 - parts["words"]) * (1 - parts["keywords"]) * (1 - parts["category"])
-    return (1 - against * (1 - examples_of(parts))) * (1 - parts["less"])
+    return (1 - against * (1 - _examples(parts))) * (1 - parts["less"])
 
 
 def taste_when_chosen(parts: Mapping[str, float]) -> float | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from digest.ranking.learning import Learned, learn
 from digest.ranking.library import Library
-from digest.ranking.parts import parts_of, score_of
+from digest.ranking.parts import parts_of_all, score_of
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.reasons import explain
@@ -45,8 +45,9 @@ def recommend(
     library = Library(prepared)
     found: list[list[Recommendation]] = []
     for readers, tastes, picks in choose(profiles, already_sent, library, learned):
-        for reader, own in zip(readers, picks, strict=True):
-            found.append(_made(own, reader, tastes, library))
+        parts = parts_of_all(readers, picks, tastes, library)
+        for reader, own, own_parts in zip(readers, picks, parts, strict=True):
+            found.append(_made(own, own_parts, reader, tastes, library))
         library.forget()
     return found
 
@@ -93,8 +94,13 @@ def _order(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str
     return interest.name, number, tuple(sorted(interest.keywords)), tuple(sorted(interest.authors))
 
 
-def _made(picks: Sequence[Pick], reader: Reader, tastes: Tastes, library: Library) -> list[Recommendation]:
-    parts = [parts_of(pick, reader, tastes, library) for pick in picks]
+def _made(
+    picks: Sequence[Pick],
+    parts: Sequence[dict[str, float]],
+    reader: Reader,
+    tastes: Tastes,
+    library: Library,
+) -> list[Recommendation]:
     reasons = explain(reader, picks, parts, tastes, library)
     scores = [score_of(own) for own in parts]
     order = sorted(

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from digest.ranking.asking import Asked
 from digest.ranking.disliking import LESS_MOST, LESS_RANGE, Marks
@@ -43,21 +44,25 @@ FIELD_WHOLE = 0.5
 # Interests × candidates of one block: each part is an array of that many numbers.
 CELLS = 1 << 18
 
+Doubles = NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Tastes:
     """Tastes of several interests (``taste``: interests × candidates), and what they are made of.
 
-    ``examples`` has a row for each interest that likes papers, ``asked`` the sparse parts words and keywords
-    of those that have keywords, ``less`` rows of those that dislike some; ``row_of_*`` say which row is whose
-    (-1: none). ``must[i]`` are the candidates that have a must-have keyword of interest ``i``, ``None`` where
-    it has none. ``dense`` are the candidates' rows, turned, of which the first ``topic_size`` are topics.
+    ``closeness`` has a row for each interest that likes papers, ``dense_closeness`` its part that is not by
+    words; ``words``, ``keywords`` and ``category`` are sparse parts of all interests, ``less`` has rows of
+    those that dislike some; ``row_of_*`` say which row is whose (-1: none). ``must[i]`` are the candidates
+    that have a must-have keyword of interest ``i``, ``None`` where it has none. ``dense`` are the candidates'
+    rows, turned, of which the first ``topic_size`` are topics.
     """
 
     interests: Sequence[InterestSpec]
     learned: Sequence[Learned]
     taste: Floats
     closeness: Floats
+    dense_closeness: Floats
     words: sp.csr_array
     keywords: sp.csr_array
     category: sp.csr_array
@@ -68,40 +73,45 @@ class Tastes:
     dense: Floats
     topic_size: int
 
-    def parts(self, interest: int, row: int) -> dict[str, float]:
-        """Return the parts of one taste by name, unrounded."""
-        found = {"words": self.words, "keywords": self.keywords, "category": self.category}
-        parts = {name: _at(matrix, interest, row) for name, matrix in found.items()}
-        parts |= self.closeness_parts(interest, row)
-        less = int(self.row_of_less[interest])
-        parts["less"] = float(self.less[less, row]) if less >= 0 else 0.0
-        return parts
+    def parts(self, interest: Ints, row: Ints) -> dict[str, Doubles]:
+        """Return the parts of some tastes by name, unrounded: each an array, for pairs of interest and row.
 
-    def closeness_parts(self, interest: int, row: int) -> dict[str, float]:
-        """Return how close a candidate is to the liked papers by words, topics and other readers, and
-        what is usual; the first three add up to ``closeness``.
+        How close a candidate is to the liked papers is told by words, topics and other readers, which add up
+        to ``closeness``, and what is usual.
         """
-        liked = self.learned[interest].liked
-        if liked is None:
-            return {"similar_words": 0.0, "similar_topic": 0.0, "similar_readers": 0.0, "usual": 1.0}
-        k = self.topic_size
-        both = liked.dense * self.dense[:, row]
-        topic, readers = float(both[:k].sum()), float(both[k:].sum())
-        words = float(self.closeness[self.row_of_liked[interest], row]) - topic - readers
+        whole = (self.words, self.keywords, self.category)
+        words, keywords, category = (_at(each.toarray(), interest, row) for each in whole)
+        liked = self.row_of_liked[interest]
+        dense = _at(self.dense_closeness, liked, row)
+        readers = self._readers_part(liked, row)
+        usual = [1.0 if at < 0 or (one := self.learned[at].liked) is None else one.usual for at in interest]
         return {
-            "similar_words": words,
-            "similar_topic": topic,
+            "words": words,
+            "keywords": keywords,
+            "category": category,
+            "similar_words": _at(self.closeness, liked, row) - dense,
+            "similar_topic": dense - readers,
             "similar_readers": readers,
-            "usual": liked.usual,
+            "usual": np.array(usual),
+            "less": _at(self.less, self.row_of_less[interest], row),
         }
 
+    def _readers_part(self, liked: Ints, row: Ints) -> Doubles:
+        """What other readers' likes add to the closeness of candidates."""
+        found = np.zeros(len(row))
+        having, k = np.flatnonzero(liked >= 0), self.topic_size
+        if len(having) and len(self.dense) > k:
+            own = [one.liked.dense[k:] for one in self.learned if one.liked is not None]
+            theirs = self.dense[k:, row[having]].T
+            found[having] = np.einsum("ij,ij->i", np.stack(own)[liked[having]], theirs)
+        return found
 
-def _at(matrix: sp.csr_array, row: int, column: int) -> float:
-    first, last = matrix.indptr[row], matrix.indptr[row + 1]
-    if first == last:
-        return 0.0
-    found = first + int((matrix.indices[first:last] == column).argmax())
-    return float(matrix.data[found]) if matrix.indices[found] == column else 0.0
+
+def _at(parts: Floats, which: Ints, row: Ints) -> Doubles:
+    """Return one value of each pair as float64; 0 where ``which`` is -1."""
+    if not len(parts):
+        return np.zeros(len(row))
+    return np.where(which >= 0, parts[which, row], 0).astype(np.float64)
 
 
 def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
@@ -110,21 +120,23 @@ def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
     """
     found = np.zeros((len(learned), len(prepared.candidates)), dtype=np.float32)
     having = np.array([at for at, one in enumerate(learned) if one.liked is not None], dtype=np.int32)
-    found[having] = _closeness([learned[at] for at in having.tolist()], prepared)
+    found[having], _ = _closeness([learned[at] for at in having.tolist()], prepared)
     return found
 
 
-def _closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
+def _closeness(learned: Sequence[Learned], prepared: Prepared) -> tuple[Floats, Floats]:
+    """Return closeness, and the part of it that is by topics and other readers."""
     liked = [one.liked for one in learned if one.liked is not None]
     size, columns = len(prepared.candidates), prepared.index.columns
     if not liked:
-        return np.zeros((0, size), dtype=np.float32)
-    found = product(np.stack([one.dense for one in liked]), prepared.dense)
+        return np.zeros((0, size), dtype=np.float32), np.zeros((0, size), dtype=np.float32)
+    dense = product(np.stack([one.dense for one in liked]), prepared.dense)
+    found = dense.copy()
     if size:
         product_into(
             found, stacked([one.words for one in liked], prepared.index.extra, columns), prepared.words
         )
-    return found
+    return found, dense
 
 
 def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], library: Library) -> Tastes:
@@ -132,7 +144,7 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
     prepared = library.prepared
     shape = (len(interests), len(prepared.candidates))
     having = [at for at, one in enumerate(learned) if one.liked is not None]
-    close = _closeness([learned[at] for at in having], prepared)
+    close, dense_closeness = _closeness([learned[at] for at in having], prepared)
     against = _against(close, [learned[at] for at in having])
     if len(having) < shape[0]:
         every = np.ones(shape, dtype=np.float32)
@@ -152,6 +164,7 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
         learned=learned,
         taste=taste,
         closeness=close,
+        dense_closeness=dense_closeness,
         words=words,
         keywords=keywords,
         category=category,
