@@ -11,6 +11,7 @@ from digest.ranking.linear import Floats
 from digest.ranking.model import Ints
 from digest.ranking.prepared import Prepared
 from digest.ranking.terms import feature_counts, surfaces
+from digest.types import Reason
 
 __all__ = ["Library"]
 
@@ -19,24 +20,32 @@ class Library:
     """Remembers what was found for a keyword or an author, so that readers share the work."""
 
     MOST = 20_000
+    ROWS = 16
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.trending: list[int] = prepared.trend.order.tolist()
         self.rising: list[int] = prepared.trend.rising_order.tolist()
         self.groups: list[int] = prepared.alike.group.tolist()
+        # How much each candidate grew, as readers of a zone are told it (see digest.ranking.reasons).
+        self.growth: dict[tuple[int, str], list[tuple[float, Reason]]] = {}
         self._hits: dict[str, Hits] = {}
         self._places: dict[str, dict[int, int]] = {}
         self._keyword_terms: dict[str, frozenset[str]] = {}
         self._authors: dict[str, list[AuthorMatch]] = {}
         self._surfaces: dict[int, Mapping[str, str]] = {}
         self._terms: list[str] = []
-        self._scratch: Floats = np.zeros(0, dtype=np.float32)
-        self._where: Ints = np.zeros(0, dtype=np.int32)
+        self._scratch: Floats = np.zeros((0, 0), dtype=np.float32)
 
     def forget(self) -> None:
         """Drop what was remembered once it is much, so that memory stays bounded over many readers."""
-        kept: tuple[dict[Any, Any], ...] = (self._hits, self._places, self._keyword_terms, self._authors)
+        kept: tuple[dict[Any, Any], ...] = (
+            self.growth,
+            self._hits,
+            self._places,
+            self._keyword_terms,
+            self._authors,
+        )
         for each in kept:
             if len(each) > self.MOST:
                 each.clear()
@@ -92,17 +101,10 @@ class Library:
         return self._terms[column]
 
     def scratch(self) -> Floats:
-        """Return an array of zeros, one a column, to write to and to clear again."""
+        """Return some rows of zeros over all columns, to write to and to clear again."""
         if not len(self._scratch):
-            self._scratch = np.zeros(self.prepared.index.columns, dtype=np.float32)
+            self._scratch = np.zeros((self.ROWS, self.prepared.index.columns), dtype=np.float32)
         return self._scratch
-
-    def places_of(self, columns: Ints) -> Ints:
-        """Return an array with the place of each of these columns in it, -1 for all others; to be cleared."""
-        if not len(self._where):
-            self._where = np.full(self.prepared.index.columns, -1, dtype=np.int32)
-        self._where[columns] = np.arange(len(columns), dtype=np.int32)
-        return self._where
 
     def exact_rows(self, keywords: tuple[str, ...]) -> Ints:
         """Return the rows where any of the keywords stands as such, ascending."""

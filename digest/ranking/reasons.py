@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from digest.ranking.asking import wanted
 from digest.ranking.library import Library
 from digest.ranking.likeness import Nearest, nearest_liked
 from digest.ranking.parts import examples_of
@@ -51,15 +50,14 @@ def explain(
     found = []
     for at, (pick, own) in enumerate(zip(picks, parts, strict=True)):
         if pick.section is Section.TRENDING:
-            weighed = _growth(library.prepared.trend.growth[pick.row], library, zone) + _votes(pick, library)
+            weighed = _grew(pick.row, library, zone) + _votes(pick, library)
         elif pick.section is Section.RISING:
-            growth = library.prepared.trend.growth[pick.row]
-            weighed = _growth(growth, library, zone) + _unusual(pick, library)
+            weighed = _grew(pick.row, library, zone) + _unusual(pick, library)
         else:
             weighed = _liked(pick, own, tastes, library) + closest.get(at, [])
             if reader.weight > 0 and own["trend"] >= NOTABLE_TREND:
                 # Votes as such stand beside each paper; that they grow is worth a word.
-                more = _growth(library.prepared.trend.growth[pick.row], library, zone)
+                more = _grew(pick.row, library, zone)
                 weighed += [(reader.weight * own["trend"], reason) for _, reason in more]
         if pick.section is Section.DIFFERENT and pick.interest is not None:
             weighed.append((9.0, _different(tastes.interests[pick.interest])))
@@ -123,14 +121,13 @@ def _keywords(
     asked_for = tastes.learned[pick.interest or 0].asked
     if strength <= 0 or asked_for is None:
         return []
-    interest = tastes.interests[pick.interest or 0]
     exact: list[tuple[float, str, bool]] = []
     apart: list[tuple[float, str, bool]] = []
-    for word in wanted(interest):
+    for word, boost in asked_for.hits.items():
         place = library.place(word, pick.row)
         if place is not None and word not in told:
             hits = library.hits(word)
-            weight = float(hits.strength[place]) * asked_for.hits.get(word, 0.0)
+            weight = float(hits.strength[place]) * boost
             (exact if hits.exact[place] else apart).append((-weight, word, bool(hits.titled[place])))
     if exact:
         found = [word for _, word, _ in sorted(exact)]
@@ -140,7 +137,7 @@ def _keywords(
         return [(strength, Reason("keyword", _keywords_text(words), facts))]
     if told:
         return []
-    asked = [word for _, word, _ in sorted(apart)[:1]] or list(wanted(interest))
+    asked = [word for _, word, _ in sorted(apart)[:1]] or list(asked_for.hits)
     present = dict.fromkeys(
         library.written(pick.row, term)
         for word in asked
@@ -223,6 +220,14 @@ def _shortened(title: str) -> str:
 
 def _facts(growth: Growth) -> dict[str, object]:
     return {"source": growth.source, growth.counted: growth.votes, "until": growth.until.isoformat()}
+
+
+def _grew(row: int, library: Library, zone: ZoneInfo) -> list[Weighed]:
+    """Its growth as readers of one zone are told it; a new list, for others to add to."""
+    key = (row, zone.key)
+    if key not in library.growth:
+        library.growth[key] = _growth(library.prepared.trend.growth[row], library, zone)
+    return list(library.growth[key])
 
 
 def _growth(growth: Growth | None, library: Library, zone: ZoneInfo) -> list[Weighed]:

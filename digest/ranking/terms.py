@@ -155,9 +155,19 @@ def surfaces(texts: Iterable[str]) -> dict[str, str]:
     """Return each term of the texts as it is written there first ("embeddings" for the term "embedding")."""
     written: dict[str, str] = {}
     for text in texts:
-        for word in _WORD.findall(unicodedata.normalize("NFC", text[:TEXT_LIMIT])):
-            for part in dict.fromkeys((word, *_SPLIT.split(word))):
-                for token in tokens_of(fold(part)):
-                    if token.width > 1 or not _SPLIT.search(part):
-                        written.setdefault(token.term, part)
+        for word in dict.fromkeys(_WORD.findall(unicodedata.normalize("NFC", text[:TEXT_LIMIT]))):
+            pairs = _written_of(word) if len(word) <= WORD_LIMIT else _written_of.__wrapped__(word)
+            for term, part in pairs:
+                written.setdefault(term, part)
     return written
+
+
+@lru_cache(maxsize=16_384)
+def _written_of(word: str) -> tuple[tuple[str, str], ...]:
+    """The terms of a word and how it writes them."""
+    return tuple(
+        (token.term, part)
+        for part in dict.fromkeys((word, *_SPLIT.split(word)))
+        for token in tokens_of(fold(part))
+        if token.width > 1 or not _SPLIT.search(part)
+    )
