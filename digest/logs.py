@@ -1,17 +1,47 @@
-"""Logging to stderr: one line an event, without control characters and without secrets."""
+"""Structured logs on stderr: what happened and its facts, without control characters and secrets.
 
-import copy
+Modules log by the standard library, with facts as ``extra=told(seconds=1.5)``; structlog puts together
+what is written. Above debug no mail address is written either: readers are named by number.
+
+Three forms: ``console`` is a line for people, ``json`` an object a line for programs, and ``auto`` is the
+former unless stderr is systemd's journal (``JOURNAL_STREAM``, see systemd.exec(5)): then lines begin with
+their priority as in ``<4>`` (sd-daemon(3)), and without a time, which the journal knows.
+"""
+
 import logging
+import os
 import re
+import secrets
 import sys
-import time
-from typing import TextIO
+import traceback
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import copy_context
+from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal, TextIO, TypeVar
 
-__all__ = ["CleanFilter", "clean_message", "set_up_logging"]
+__all__ = [
+    "FORMS",
+    "CleanFilter",
+    "clean_message",
+    "hide_addresses",
+    "new_run_id",
+    "set_up_logging",
+    "tagged",
+    "told",
+    "with_tags",
+]
+
+Form = Literal["auto", "console", "json"]
+FORMS: tuple[Form, ...] = ("auto", "console", "json")
+T = TypeVar("T")
+_FACTS = "facts"
 
 MAX_CHARS = 10_000
 # Libraries that tell addresses, headers or every step at levels below this one.
-_TALKATIVE = ("apscheduler", "httpcore", "httpx", "sqlalchemy", "urllib3")
+_TALKATIVE = ("alembic", "apscheduler", "httpcore", "httpx", "sqlalchemy", "urllib3")
 
 # C0, DEL, C1, line and paragraph separators, direction marks and lone surrogates.
 _CONTROL = re.compile(
@@ -52,39 +82,168 @@ def clean_message(text: str) -> str:
     return text
 
 
+# A mail address as it may stand in a sentence, its @ also as in a web address. Stars: what is hidden already.
+_ADDRESS = re.compile(r"""(?:"[^"\n]{1,64}"|[^\s@*<>()\[\]",;:'/=]{1,64})(?:@|%40)[\w.-]{1,255}""")
+
+
+def hide_addresses(text: str) -> str:
+    """The text without mail addresses; their domains go too, since one may be a single person's."""
+    return _ADDRESS.sub("***@***", text)
+
+
 class CleanFilter(logging.Filter):
     """Cleans every record's message, its arguments included, before it is written."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean the record; it always passes."""
-        record.msg = clean_message(record.getMessage())
-        record.args = None
+        # What comes by structlog's own loggers is a dictionary, which the formatter cleans.
+        if not isinstance(record.msg, dict):
+            record.msg = _clean(record.getMessage(), record.levelno)
+            record.args = None
         return True
 
 
-class _ConsoleFormatter(logging.Formatter):
-    """``2026-08-03T07:00:00Z WARNING digest.fetcher: text``, with tracebacks indented.
+def _clean(text: str, level: int) -> str:
+    cleaned = clean_message(text)
+    return hide_addresses(cleaned) if level > logging.DEBUG else cleaned
+
+
+# --- the run id, and other facts of all that happens within ------------------------------------------
+
+
+def told(**facts: object) -> dict[str, object]:
+    """Facts of one event, to be given to a logger as ``extra``; any name will do."""
+    return {_FACTS: facts}
+
+
+@contextmanager
+def tagged(**facts: object) -> Iterator[None]:
+    """Everything logged inside has these facts beside it, such as ``run="3f9a01c2"``."""
+    from structlog.contextvars import bound_contextvars
+
+    with bound_contextvars(**facts):
+        yield
+
+
+def with_tags(work: Callable[..., T]) -> Callable[..., T]:
+    """``work`` for a thread of its own, once: what it logs has the facts of whoever made it."""
+    return partial(copy_context().run, work)
+
+
+def new_run_id() -> str:
+    """The id of the run that this is part of, else a new one (8 hexadecimal digits)."""
+    from structlog.contextvars import get_contextvars
+
+    return str(get_contextvars().get("run") or secrets.token_hex(4))
+
+
+# --- how it is written -------------------------------------------------------------------------------
+
+Event = MutableMapping[str, Any]
+# By sd-daemon(3).
+_PRIORITIES: Mapping[str, int] = MappingProxyType({"debug": 7, "info": 6, "warning": 4, "error": 3})
+_CRITICAL = 2
+
+
+def _tell_facts(_: object, __: str, event: Event) -> Event:
+    """Time, level, logger, and the facts of :func:`told`; libraries' extras are not ours to tell."""
+    record: logging.LogRecord = event["_record"]
+    facts = vars(record).get(_FACTS)
+    event.update(facts if isinstance(facts, dict) else {})
+    head = {
+        "time": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": event.pop("event", ""),
+    }
+    return {**head, **event, **head}
+
+
+def _clean_facts(_: object, __: str, event: Event) -> Event:
+    """Every text cleaned; what is neither text nor number becomes text. A traceback becomes lines."""
+    level = event["_record"].levelno
+    failed, stack = event.pop("exc_info", None), event.pop("stack_info", None)
+    for name, value in list(event.items()):
+        if not name.startswith("_") and not isinstance(value, bool | int | float | None):
+            event[name] = _clean(str(value), level)
+    if failed:
+        found = sys.exc_info() if failed is True else failed
+        text = "".join(traceback.format_exception(*found)) + (f"\n{stack}" if stack else "")
+        event["exception"] = [_clean(line, level) for line in text.splitlines() if line.strip()]
+    return event
+
+
+def _in_words(event: Event) -> list[str]:
+    """``digest.runs: refresh ended run=3f9a01c2 new=12``, and the lines of a traceback, indented.
 
     The indent shows that a line belongs to what stands above it: a message inside an exception cannot
     pass for a line of its own.
     """
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-        self.converter = time.gmtime
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record out, without what another handler may have made of its traceback."""
-        record = copy.copy(record)
-        record.exc_text = None
-        return super().format(record)
-
-    def formatException(self, ei: object) -> str:  # noqa: N802 - the base class's name
-        text = super().formatException(ei)  # type: ignore[arg-type]
-        return "\n".join(f"    {clean_message(line)}" for line in text.split("\n"))
+    facts = {name: value for name, value in event.items() if name not in _HEAD}
+    words = "".join(f" {name}={_word(value)}" for name, value in facts.items())
+    return [
+        f"{event['logger']}: {event['event']}{words}",
+        *(f"    {line}" for line in event.get("exception", ())),
+    ]
 
 
-def set_up_logging(level: str = "warning", stream: TextIO | None = None) -> None:
+_HEAD = ("time", "level", "logger", "event", "exception")
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return repr(text) if not text or " " in text or "=" in text else text
+
+
+def _console(_: object, __: str, event: Event) -> str:
+    first, *others = _in_words(event)
+    return "\n".join([f"{event['time']} {event['level'].upper()} {first}", *others])
+
+
+def _journal(_: object, __: str, event: Event) -> str:
+    priority = _PRIORITIES.get(event["level"], _CRITICAL)
+    return "\n".join(f"<{priority}>{line}" for line in _in_words(event))
+
+
+def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether what is written there ends in the journal: its device and inode are the ones systemd named."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):  # no file at all
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _formatter(form: Form, stream: TextIO) -> logging.Formatter:
+    import structlog
+    from structlog.contextvars import merge_contextvars
+    from structlog.stdlib import ProcessorFormatter
+
+    render: Callable[[Any, str, Event], Any]
+    if form == "json":
+        render = structlog.processors.JSONRenderer()
+    elif form == "auto" and _is_journal(stream, os.environ):
+        render = _journal
+    else:
+        render = _console
+    # For packages that add sources and log by structlog itself: else it would print to stdout.
+    structlog.configure(
+        processors=[ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return ProcessorFormatter(
+        processors=[
+            merge_contextvars,
+            _tell_facts,
+            _clean_facts,
+            ProcessorFormatter.remove_processors_meta,
+            render,
+        ]
+    )
+
+
+def set_up_logging(level: str = "warning", stream: TextIO | None = None, form: Form = "auto") -> None:
     """Send everything from ``level`` up to ``stream`` (stderr), and nothing anywhere else.
 
     Levels are debug, info, warning and error; ``ValueError`` for another. Calling it again replaces
@@ -94,8 +253,9 @@ def set_up_logging(level: str = "warning", stream: TextIO | None = None) -> None
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"{level!r} is no log level")
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_ConsoleFormatter())
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_formatter(form, stream))
     handler.addFilter(CleanFilter())
     root = logging.getLogger()
     for old in [h for h in root.handlers if any(isinstance(f, CleanFilter) for f in h.filters)]:

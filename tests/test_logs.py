@@ -1,7 +1,10 @@
 """What is logged is one line, harmless to a terminal, and holds no secret."""
 
 import io
+import json
 import logging
+import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -10,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.logs import CleanFilter, clean_message, set_up_logging
+from digest.logs import (
+    CleanFilter,
+    clean_message,
+    hide_addresses,
+    new_run_id,
+    set_up_logging,
+    tagged,
+    told,
+    with_tags,
+)
 from digest.tokens import make_token
 
 TOKEN = make_token(b"an invented key of 32 bytes long", "feed", "42", 1)
@@ -161,3 +173,182 @@ def test_cleaning_is_fast(unit: str) -> None:
     started = time.monotonic()
     clean_message(unit * (1_000_000 // len(unit)))
     assert time.monotonic() - started < 1
+
+
+# --- facts, and the id of a run ----------------------------------------------------------------------
+
+
+def test_facts_stand_behind_what_happened(log: io.StringIO) -> None:
+    """Each as name=value; what has blanks between quotes, so that it can be taken apart again."""
+    logging.getLogger("digest.runs").info(
+        "run ended", extra=told(new=12, ok=True, error="no answer", name="")
+    )
+    assert log.getvalue().endswith("INFO digest.runs: run ended new=12 ok=True error='no answer' name=''\n")
+
+
+def test_facts_are_cleaned_like_messages(log: io.StringIO) -> None:
+    """Secrets, addresses and line ends in a value, and in what only becomes text."""
+    logging.getLogger("digest").warning(
+        "x", extra=told(url="smtp://ada:hunter2@mail.example", why=ValueError("a\nb ada@example.org"))
+    )
+    assert log.getvalue().count("\n") == 1
+    assert not [word for word in ("hunter2", "ada@", "ada:") if word in log.getvalue()]
+    assert "***@mail.example" in log.getvalue()
+
+
+@pytest.mark.parametrize("name", ["name", "msg", "args", "message", "asctime", "level"])
+def test_any_name_will_do_for_a_fact(log: io.StringIO, name: str) -> None:
+    """Those of the standard library's records too, which raise as a plain ``extra``."""
+    logging.getLogger("digest").info("x", extra=told(**{name: 5}))
+    assert log.getvalue().count("\n") == 1
+
+
+def test_what_libraries_have_on_their_records_is_not_told(log: io.StringIO) -> None:
+    logging.getLogger("uvicorn.error").warning("x", extra={"color_message": "\x1b[31mx", "client": "ada"})
+    assert log.getvalue().endswith("WARNING uvicorn.error: x\n")
+
+
+def test_all_that_happens_in_a_run_has_its_id(log: io.StringIO) -> None:
+    """Inside another run it is the other's; afterwards it is gone."""
+    with tagged(run=new_run_id()):
+        outer = new_run_id()
+        with tagged(run=new_run_id(), use_case="refresh"):
+            logging.getLogger("digest").info("inside")
+    logging.getLogger("digest").info("outside")
+    inside, outside = log.getvalue().splitlines()
+    assert inside.endswith(f"inside run={outer} use_case=refresh")
+    assert len(outer) == 8
+    assert outside.endswith("outside")
+    assert new_run_id() != new_run_id()
+
+
+def test_threads_that_work_for_a_run_have_its_id_too(log: io.StringIO) -> None:
+    """Several at once, each with a context of its own."""
+
+    def work() -> None:
+        logging.getLogger("digest").info("at work")
+
+    with tagged(run="0123abcd"):
+        threads = [threading.Thread(target=with_tags(work)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log.getvalue().count("at work run=0123abcd\n") == 3
+
+
+def test_structlogs_own_loggers_write_the_same(log: io.StringIO) -> None:
+    """A package that adds a source may use them; they must not print to stdout, where data goes."""
+    import structlog
+
+    structlog.stdlib.get_logger("other").warning(
+        "odd\npage", url="https://ada:hunter2@example.org/", to="a@b.org"
+    )
+    assert log.getvalue().endswith("WARNING other: odd page url=https://***@example.org/ to=***@***\n")
+
+
+# --- addresses ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada@example.org", "<ada@example.org>:", "to=ada.love+tag@mail.example.org,", "Ada <ada@example.org>",
+        '"ada lovelace"@example.org', "ada%40example.org", "bücher@bücher.example", "ada@localhost",
+        "o'ada@example.org", "mailto:ada@example.org?subject=x", "(ada@example.org)", "to/ada@example.org",
+    ],
+)  # fmt: skip
+def test_no_address_is_written_above_debug(log: io.StringIO, text: str) -> None:
+    """In messages, arguments, facts and tracebacks; at debug they are there to find out with."""
+    logging.getLogger("digest").info("sent to %s", text)
+    logging.getLogger("digest").error("x", extra=told(who=text))
+    try:
+        fail(text)
+    except ValueError:
+        logging.getLogger("digest").exception("a bug with %s", text)
+    for word in ("ada@", "ada%40", "example", "lovelace", "bücher", "localhost"):
+        assert word not in log.getvalue().lower()
+    set_up_logging("debug", log)
+    logging.getLogger("digest").debug("sent to %s", text)
+    assert log.getvalue().endswith(f"sent to {text}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.org/@ada/papers",
+        "smtp://***@mail.example:587",
+        "5 @ 3",
+        "list[0]@x: 41 papers",
+        "@ada says",
+    ],
+)
+def test_what_is_no_address_stays(text: str) -> None:
+    assert hide_addresses(text) == text
+
+
+@pytest.mark.parametrize("unit", ["a", "a@", "@", '"', "a.", "a%40", "ü@"])
+def test_hiding_addresses_is_fast(unit: str) -> None:
+    started = time.monotonic()
+    hide_addresses(unit * (10_000 // len(unit)))
+    assert time.monotonic() - started < 1
+
+
+# --- forms -------------------------------------------------------------------------------------------
+
+
+def test_json_is_an_object_a_line(log: io.StringIO) -> None:
+    """With the time, the facts as they are, and a traceback as lines."""
+    set_up_logging("info", log, "json")
+    with tagged(run="0123abcd"):
+        logging.getLogger("digest.runs").info("run ended", extra=told(new=12, ok=True, day=None))
+    try:
+        fail("x\n{} ada@example.org")
+    except ValueError:
+        logging.getLogger("digest").exception("a bug\u2028")
+    first, second = (json.loads(line) for line in log.getvalue().splitlines())
+    assert first.pop("time").endswith("Z")
+    assert first == {
+        "level": "info", "logger": "digest.runs", "event": "run ended", "run": "0123abcd",
+        "new": 12, "ok": True, "day": None,
+    }  # fmt: skip
+    assert second["exception"][-1] == "{} ***@***"
+    assert second["level"] == "error"
+
+
+def test_for_the_journal_every_line_begins_with_its_priority(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str], log: io.StringIO
+) -> None:
+    """As sd-daemon(3) has them; the journal knows the time itself, and each line is an entry of its own."""
+    with open(os.path.join(tmp_path, "journal"), "w+") as stream:  # noqa: PTH118, PTH123
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        set_up_logging("debug", stream)
+        logger = logging.getLogger("digest")
+        for level in ("debug", "info", "warning", "error", "critical"):
+            logger.log(logging.getLevelNamesMapping()[level.upper()], "x")
+        try:
+            fail("a\nb")
+        except ValueError:
+            logger.exception("bug")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+        set_up_logging("info", stream, "console")
+        logger.info("for people")
+        stream.seek(0)
+        assert stream.read().splitlines()[-1].endswith("Z INFO digest: for people")
+    assert lines[:5] == [f"<{number}>digest: x" for number in (7, 6, 4, 3, 2)]
+    assert lines[5] == "<3>digest: bug"
+    assert all(line.startswith("<3>    ") for line in lines[6:])
+    assert len(lines) >= 10
+
+
+@pytest.mark.parametrize("named", ["", "1:2", "nonsense"])
+def test_another_stream_than_the_journals_is_for_people(
+    monkeypatch: pytest.MonkeyPatch, log: io.StringIO, named: str
+) -> None:
+    """``digest … 2> file`` in a service: the variable is there, and stderr is not what it names."""
+    monkeypatch.setenv("JOURNAL_STREAM", named)
+    set_up_logging("info", log)
+    logging.getLogger("digest").info("x")
+    assert log.getvalue().endswith("Z INFO digest: x\n")

@@ -1,0 +1,372 @@
+"""What ``digest doctor`` looks at on this machine: settings, folders, database, clock, secrets, files.
+
+Each check is a function of the patient that yields findings, and relies on no other check. What asks the
+network is in :mod:`digest.pipeline.doctor_outside`.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+import time
+import zoneinfo
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from digest.config import ENV_FILE, Settings, config_path
+from digest.errors import StorageError
+from digest.pipeline.arming import read_restored
+from digest.pipeline.doctor import SETTINGS, Check, Finding, Level
+from digest.pipeline.measures import newest_file
+from digest.pipeline.model_store import ModelStore
+from digest.pipeline.readiness import MIN_FREE_BYTES, can_write
+from digest.pipeline.reading import ConfiguredSource
+from digest.storage import checkup
+from digest.storage import papers as paper_rows
+from digest.storage import runs as run_rows
+from digest.storage.database import Database
+from digest.text import is_this_machine
+
+__all__ = ["Patient", "make_checks"]
+
+LOW_FREE_BYTES = 2**30
+# A file system's clock and ours may differ by its granularity, and by what a loaded machine takes.
+FILE_CLOCK_S = 5.0
+BACKUP_AGE = timedelta(days=8)
+KEY_CHARS = 32
+# Of random hexadecimal digits so many are nearly always different ones, of words and repeats they are not.
+KEY_LETTERS = 10
+# As .env.example shows them: everybody knows these.
+EXAMPLES = ("at-least-32-characters-of-randomness", "some-long-random-token")
+# A whole check of some gigabytes.
+INTEGRITY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """An installation, as far as it can be put together.
+
+    With ``faults`` (of its settings) there are no ``settings``, no ``database`` and no ``sources``.
+    """
+
+    now: datetime
+    settings: Settings | None = None
+    database: Database | None = None
+    sources: tuple[ConfiguredSource, ...] = ()
+    faults: tuple[str, ...] = ()
+    offline: bool = False
+
+
+Look = Callable[[Settings, Patient], Iterator[Finding]]
+
+
+def make_checks(patient: Patient) -> list[Check]:
+    """All checks for this installation."""
+    from digest.pipeline.doctor_outside import make_outside_checks
+
+    local: list[tuple[str, Look, float]] = [
+        ("folder", _folder, 10.0),
+        ("disk", _disk, 10.0),
+        ("database", _database, INTEGRITY_S),
+        ("clock", _clock, 10.0),
+        ("zones", _zones, 10.0),
+        ("secrets", _secrets, 10.0),
+        ("base_url", _base_url, 5.0),
+        ("copy", _copy, 5.0),
+        ("operator", _operator, 5.0),
+        ("model", _model, 20.0),
+        ("backups", _backups, 10.0),
+    ]
+    return [
+        Check(SETTINGS, partial(_settings, patient), 5.0),
+        *(
+            Check(name, partial(_with_settings, name, look, patient), seconds)
+            for name, look, seconds in local
+        ),
+        *make_outside_checks(patient.settings, patient.sources, patient.now, offline=patient.offline),
+    ]
+
+
+def _with_settings(name: str, look: Look, patient: Patient) -> Iterator[Finding]:
+    if patient.settings is None:
+        yield Finding(name, Level.SKIPPED, "cannot be looked at before the settings are right")
+        return
+    yield from look(patient.settings, patient)
+
+
+def _settings(patient: Patient) -> Iterator[Finding]:
+    for fault in patient.faults:
+        yield Finding(SETTINGS, Level.WRONG, fault, "correct it as it says; nothing runs before that")
+    if not patient.faults:
+        path = config_path()
+        where = str(path) if path.is_file() else "the environment and defaults; there is no digest.toml"
+        yield Finding(SETTINGS, Level.WELL, f"valid, from {where}")
+
+
+# --- folders and disk --------------------------------------------------------------------------------
+
+
+def _folder(settings: Settings, _: Patient) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not folder.exists():
+        parent = next((one for one in folder.parents if one.exists()), folder.parent)
+        if can_write(parent):
+            sentence = f"{folder} is not there yet"
+            yield Finding("folder", Level.NOTE, sentence, "nothing to do: the first command makes it")
+        else:
+            sentence = f"{folder} is not there, and {parent} may not be written"
+            mend = "make it for the user that runs this, or set data_dir to a folder of theirs"
+            yield Finding("folder", Level.WRONG, sentence, mend)
+        return
+    if not can_write(folder):
+        mend = "give it to the user that runs this (chown -R), or mount it writable"
+        yield Finding("folder", Level.WRONG, f"{folder} cannot be written", mend)
+        return
+    foreign = sorted(path.name for path in folder.iterdir() if not os.access(path, os.W_OK))
+    if foreign:
+        sentence = f"in {folder} these belong to somebody else: {', '.join(foreign[:5])}"
+        mend = f"a command was run as another user: chown -R the user that runs this {folder}"
+        yield Finding("folder", Level.WRONG, sentence, mend)
+    if stat.S_IMODE(folder.stat().st_mode) & 0o007:
+        sentence = f"{folder} can be read by everybody on this machine, readers' addresses included"
+        yield Finding("folder", Level.WRONG, sentence, f"chmod o-rwx {folder}")
+    elif not foreign:
+        yield Finding("folder", Level.WELL, f"{folder} can be written, and read by nobody else")
+
+
+def _disk(settings: Settings, _: Patient) -> Iterator[Finding]:
+    folder = next(one for one in (settings.data_dir, *settings.data_dir.parents) if one.exists())
+    free = shutil.disk_usage(folder).free
+    told = f"{free / 2**30:.1f} GiB are free for {folder}"
+    if free < MIN_FREE_BYTES:
+        mend = "make room, or move data_dir to a larger disk: without room nothing is read or sent"
+        yield Finding("disk", Level.WRONG, told, mend)
+    elif free < LOW_FREE_BYTES:
+        yield Finding("disk", Level.NOTE, told, "make room soon; backups need as much as the database")
+    else:
+        yield Finding("disk", Level.WELL, told)
+
+
+# --- database ----------------------------------------------------------------------------------------
+
+
+def _open_database(patient: Patient) -> Database | None:
+    """The database, unless it is a file that is not there: looking would make an empty one."""
+    database = patient.database
+    if database is None or (database.is_sqlite and not Path(database.url.database or "").exists()):
+        return None
+    return database
+
+
+def _database(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    database = _open_database(patient)
+    if database is None:
+        lost = (settings.data_dir / "outbox").exists() or (settings.data_dir / "pages").exists()
+        if lost:
+            mend = "restore it from a backup, unless this is meant to begin anew"
+            sentence = "the database is gone, but what was sent or read with it is there"
+            yield Finding("database", Level.WRONG, sentence, mend)
+        else:
+            mend = "nothing to do: the first command makes it"
+            yield Finding("database", Level.NOTE, "there is no database yet", mend)
+        return
+    with database.read() as session:
+        if checkup.is_behind(session, database.place):
+            sentence = f"{database.place} has an older schema"
+            yield Finding(
+                "database", Level.NOTE, sentence, "any command upgrades it, such as: digest db upgrade"
+            )
+        else:
+            yield Finding("database", Level.WELL, f"{database.place} has the schema of this version")
+        damage = checkup.find_damage(session)
+    if damage is not None:
+        mend = "stop the service and restore the last backup (digest restore)"
+        yield Finding("database", Level.WRONG, f"it is damaged: {damage}", mend)
+    else:
+        yield Finding("database", Level.WELL, "it is whole")
+    try:
+        with database.write():
+            pass
+    except StorageError as error:
+        mend = "see who holds it, and that its file and folder may be written by the user that runs this"
+        yield Finding("database", Level.WRONG, str(error), mend)
+
+
+# --- time --------------------------------------------------------------------------------------------
+
+
+def _clock(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    folder = settings.data_dir if settings.data_dir.exists() else Path(tempfile.gettempdir())
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        drift = abs(Path(file.name).stat().st_mtime - time.time())
+    if drift > FILE_CLOCK_S:
+        sentence = f"the clock of the file system at {folder} is {drift:.0f} s from this machine's"
+        yield Finding("clock", Level.WRONG, sentence, "set both by NTP: files and runs are told by them")
+    database = _open_database(patient)
+    ahead = _ahead(database, patient.now) if database is not None else None
+    if ahead is not None:
+        sentence = f"the last run is recorded for {ahead:%Y-%m-%d %H:%M} UTC, which is in the future"
+        mend = "set the clock by NTP; if it is right now, all mends itself when that time has come"
+        yield Finding("clock", Level.WRONG, sentence, mend)
+    elif drift <= FILE_CLOCK_S:
+        yield Finding("clock", Level.WELL, f"it is {patient.now:%Y-%m-%d %H:%M} UTC here")
+
+
+def _ahead(database: Database, now: datetime) -> datetime | None:
+    """When the last run began, if that is yet to come."""
+    with database.read() as session:
+        runs = [run_rows.last_run(session, name) for name in ("refresh", "compose", "deliver")]
+    last = max((run.started_at for run in runs if run is not None), default=now)
+    return last if last > now + timedelta(minutes=5) else None
+
+
+def _zones(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    known = zoneinfo.available_timezones()
+    if "Europe/Berlin" not in known:
+        mend = "install it again: pip install tzdata, or your system's package tzdata"
+        yield Finding("zones", Level.WRONG, "there is no data on time zones on this machine", mend)
+        return
+    zones = {settings.zone}
+    database = _open_database(patient)
+    if database is not None:
+        with database.read() as session:
+            zones.update(checkup.list_zones(session))
+    lost = sorted(zones - known)
+    if lost:
+        sentence = f"readers are served in zones that are not known here: {', '.join(lost[:5])}"
+        yield Finding("zones", Level.WRONG, sentence, "upgrade tzdata: pip install --upgrade tzdata")
+        return
+    yield Finding("zones", Level.WELL, f"{len(known)} time zones are known; the usual one is {settings.zone}")
+
+
+# --- secrets -----------------------------------------------------------------------------------------
+
+
+def _secrets(settings: Settings, _: Patient) -> Iterator[Finding]:
+    faults = [*_weak_keys(settings), *_open_files(settings)]
+    yield from faults
+    if not faults:
+        yield Finding("secrets", Level.WELL, "strong, and in nobody else's reach")
+
+
+def _weak_keys(settings: Settings) -> Iterator[Finding]:
+    mend = "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    path = settings.data_dir / "secret.key"
+    if settings.secret_key is not None:
+        if _is_weak(settings.secret_key.get_secret_value()):
+            yield Finding(
+                "secrets", Level.WRONG, "secret_key can be guessed, and so can everybody's links", mend
+            )
+    elif path.exists() and _is_weak(path.read_text("utf-8", "replace").strip()):
+        restore = "restore it from a backup, or delete it: then links in mails that were sent stop to work"
+        yield Finding("secrets", Level.WRONG, f"{path} is too short or no random key", restore)
+    token = settings.metrics_token
+    if token is not None and (token.get_secret_value() in EXAMPLES or len(set(token.get_secret_value())) < 8):
+        yield Finding("secrets", Level.WRONG, "metrics_token can be guessed", mend)
+
+
+def _is_weak(key: str) -> bool:
+    return key in EXAMPLES or len(key) < KEY_CHARS or len(set(key)) < KEY_LETTERS
+
+
+def _open_files(settings: Settings) -> Iterator[Finding]:
+    """Files with secrets that others on this machine may read."""
+    has_secrets = any(isinstance(value, SecretStr) for _, value in settings)
+    places = [settings.data_dir / "secret.key"]
+    places += [path for path in (ENV_FILE.absolute(), config_path().absolute()) if has_secrets]
+    for path in places:
+        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o007:
+            sentence = f"{path} holds secrets, and everybody on this machine may read it"
+            yield Finding("secrets", Level.WRONG, sentence, f"chmod o-rwx {path}")
+
+
+# --- addresses, models, backups ----------------------------------------------------------------------
+
+
+def _base_url(settings: Settings, _: Patient) -> Iterator[Finding]:
+    if settings.base_url is None:
+        sentence = "it is not set: mails have no links, and nobody can subscribe on the web"
+        yield Finding("base_url", Level.NOTE, sentence, "set base_url to where readers reach the web")
+        return
+    parts = urlsplit(settings.base_url)
+    host = parts.hostname or ""
+    if host == "example.org" or host.endswith((".example.org", ".example.com", ".example")):
+        sentence = f"{settings.base_url} is the example's and leads nowhere"
+        yield Finding("base_url", Level.WRONG, sentence, "set base_url to where readers reach the web")
+    elif is_this_machine(host):
+        sentence = (
+            f"{settings.base_url} can be reached on this machine only, so links in mails work here only"
+        )
+        level = Level.WRONG if settings.way == "smtp" else Level.NOTE
+        mend = "set base_url to an address that readers reach, or leave it out"
+        yield Finding("base_url", level, sentence, mend)
+    elif parts.scheme != "https":
+        sentence = f"{settings.base_url} is not encrypted: who listens in can use readers' links"
+        yield Finding("base_url", Level.NOTE, sentence, "put a proxy with https before it (see deploy/)")
+    else:
+        yield Finding("base_url", Level.WELL, settings.base_url)
+
+
+def _copy(settings: Settings, _: Patient) -> Iterator[Finding]:
+    restored = read_restored(settings.data_dir)
+    if restored is not None:
+        mend = "see that the machine it was copied from mails no more, then: digest arm"
+        yield Finding("copy", Level.WRONG, str(restored), mend)
+
+
+def _operator(settings: Settings, _: Patient) -> Iterator[Finding]:
+    if settings.operator_address is None:
+        sentence = "nobody is told when a source fails"
+        yield Finding("operator", Level.NOTE, sentence, "set operator_address to yours")
+    if settings.ping_url is None:
+        sentence = "nobody notices when this machine stops"
+        mend = "set ping_url to a check of healthchecks.io or the like"
+        yield Finding("operator", Level.NOTE, sentence, mend)
+    if settings.operator_address is not None and settings.ping_url is not None:
+        yield Finding("operator", Level.WELL, "is told of failures, and of silence")
+
+
+def _model(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    database = _open_database(patient)
+    papers = 0
+    if database is not None:
+        with database.read() as session:
+            papers = paper_rows.count_papers(session)
+    path = ModelStore(settings.data_dir / "models").newest()
+    if path is None:
+        if papers:
+            sentence = f"there is none for {papers:,} papers, so the next digest has to wait for one"
+            yield Finding("model", Level.NOTE, sentence, "fit it now: digest fit")
+        else:
+            yield Finding("model", Level.WELL, "none is needed before there are papers")
+        return
+    from digest.ranking import load_model
+
+    fitted = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    try:
+        load_model(path)
+    except (OSError, StorageError) as error:
+        sentence = f"{path} cannot be used ({error})"
+        yield Finding("model", Level.NOTE, sentence, "nothing is lost: digest fit makes another")
+    else:
+        yield Finding("model", Level.WELL, f"fitted on {fitted:%Y-%m-%d}")
+
+
+def _backups(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    newest = newest_file(settings.backups, "digest-*")
+    mend = "make one now with digest backup, and see that it is made by itself"
+    if newest is None:
+        yield Finding("backups", Level.NOTE, f"there is none in {settings.backups}", mend)
+        return
+    made = datetime.fromtimestamp(newest, UTC)
+    if patient.now - made > BACKUP_AGE:
+        days = (patient.now - made).days
+        yield Finding("backups", Level.WRONG, f"the newest in {settings.backups} is {days} days old", mend)
+    else:
+        yield Finding("backups", Level.WELL, f"the newest is of {made:%Y-%m-%d %H:%M} UTC")
