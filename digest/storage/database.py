@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlmodel import Session
 
 from digest.errors import StorageError
-from digest.storage import upgrading
+from digest.storage import backing_up, upgrading
 from digest.storage.faults import explain
 
 __all__ = ["Database"]
@@ -67,10 +67,15 @@ class Database:
         self._writer = self._engine.execution_options(**writing)
 
     @property
+    def path(self) -> Path | None:
+        """The file that SQLite keeps; ``None`` where a server keeps the database."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @property
     def place(self) -> str:
         """The database in words that may be shown: a path, or an address without its password."""
-        if self.is_sqlite and self.url.database:
-            return self.url.database
+        if self.path is not None:
+            return str(self.path)
         return self.url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
 
     @contextmanager
@@ -124,24 +129,65 @@ class Database:
 
         Safe when two processes do it at once: one waits and finds it done. Raises
         ``DatabaseTooNewError`` before touching anything where the database is from a newer version, and
-        ``StorageError`` where it belongs to another program or cannot be written.
+        ``StorageError`` where it belongs to another program or cannot be written. Of a SQLite file that
+        holds something a copy is kept beside it first (``digest.db.before-<revision>``); without room for
+        that nothing is touched.
         """
-        if self.is_sqlite:
-            folder = Path(self.url.database or "").parent
+        revision = self.prepare()
+        if revision == upgrading.head_revision():
+            return False  # without a lock: who only looks must not wait for who writes
+        with self.migrate() as connection:
+            revision = upgrading.check(connection, self.place)  # as nobody can change it any more
+            if self.path is not None and revision not in (None, upgrading.head_revision()):
+                backing_up.keep_copy_before(self.path, upgrading.head_revision())
+            return upgrading.upgrade(connection, self.place)
+
+    @contextmanager
+    def migrate(self) -> Iterator[Connection]:
+        """A transaction that may change the schema, with references unchecked on SQLite until its end."""
+        with (
+            self._border(),
+            self._engine.connect().execution_options(mode="migrate") as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def prepare(self) -> str | None:
+        """Make what a file of SQLite needs; return the revision that the database has."""
+        if self.path is not None:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StorageError(f"the folder {folder} cannot be made: {error.strerror}") from error
+                raise StorageError(
+                    f"the folder {self.path.parent} cannot be made: {error.strerror}"
+                ) from error
         with self._border():
             with self._reader.connect() as connection:
                 revision = upgrading.check(connection, self.place)
             if self.is_sqlite:
                 with self._engine.connect() as connection:
                     upgrading.ensure_wal(connection)
-            if revision == upgrading.head_revision():
-                return False  # without a lock: who only looks must not wait for who writes
-            with self._engine.connect().execution_options(mode="migrate") as connection, connection.begin():
-                return upgrading.upgrade(connection, self.place)
+        return revision
+
+    def vacuum(self) -> None:
+        """Write a SQLite file anew, without what is free in it, and so that it can shrink by and by.
+
+        Nobody else can write meanwhile, and the disk needs room for a second one. Raises ``StorageError``.
+        """
+        self._run_alone("PRAGMA auto_vacuum=INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def shrink(self, pages: int) -> None:
+        """Give so many free pages of a SQLite file back to the disk, if it can. Raises ``StorageError``."""
+        self._run_alone(f"PRAGMA incremental_vacuum({pages:d})")
+
+    def _run_alone(self, script: str) -> None:
+        """Run statements of SQLite outside of any transaction."""
+        with self._turn, self._border(), self._engine.connect() as connection:
+            connection.info.pop("mode", None)  # whoever has it next says again what they want of it
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - asked for on SQLite only
+            # As a script: only so does this driver go on where a statement stops after each page it moves.
+            driver.executescript(f"PRAGMA query_only=OFF; {script};")
 
     def is_current(self) -> bool:
         """Whether the schema is the one this version works with. Creates nothing."""

@@ -6,6 +6,7 @@ revisions that count up: so what is known can be told without loading Alembic, w
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table
@@ -14,7 +15,16 @@ from sqlalchemy.exc import OperationalError
 from digest.errors import DatabaseTooNewError, StorageError
 from digest.models import metadata
 
-__all__ = ["check", "current_revision", "ensure_wal", "head_revision", "upgrade"]
+__all__ = [
+    "check",
+    "current_revision",
+    "ensure_wal",
+    "head_revision",
+    "known_revisions",
+    "raise_sequences",
+    "read_sequences",
+    "upgrade",
+]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WAL_TIMEOUT_S = 30.0
@@ -69,12 +79,18 @@ def check(connection: Connection, place: str) -> str | None:
 def ensure_wal(connection: Connection) -> None:
     """Put a SQLite file into WAL mode, which it then stays in.
 
-    SQLite does not always wait for the lock this needs, so another process's turn is waited for here.
+    One that holds nothing yet is also made so that it can shrink by and by (``incremental_vacuum``), which
+    has to be said before anything is in it. SQLite does not always wait for the lock this needs, so another
+    process's turn is waited for here.
     """
     deadline = time.monotonic() + WAL_TIMEOUT_S
     while True:
         try:
             if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+                # Whoever has it next says again what they want of it.
+                connection.info.pop("mode", None)
+                connection.exec_driver_sql("PRAGMA query_only=OFF")
+                connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         except OperationalError:
             if time.monotonic() > deadline:
@@ -84,12 +100,37 @@ def ensure_wal(connection: Connection) -> None:
             return
 
 
-def upgrade(connection: Connection, place: str) -> bool:
+def read_sequences(connection: Connection) -> dict[str, int]:
+    """On SQLite the highest number each table ever gave out that never gives one twice; elsewhere none."""
+    if connection.dialect.name != "sqlite" or not _tables(connection, "sqlite_sequence"):
+        return {}
+    found = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+    return {str(name): int(number) for name, number in found}
+
+
+def raise_sequences(connection: Connection, last: Mapping[str, int]) -> None:
+    """On SQLite let those tables that never give a number twice go on after these, where they are behind."""
+    for name, number in last.items():
+        behind = read_sequences(connection).get(name, 0) < number
+        if behind and "AUTOINCREMENT" in _tables(connection, name).get(name, ""):
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            connection.exec_driver_sql(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number)
+            )
+
+
+def _tables(connection: Connection, name: str) -> dict[str, str]:
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return {str(row[0]): str(row[1]) for row in connection.exec_driver_sql(query, (name,))}
+
+
+def upgrade(connection: Connection, place: str, to: str | None = None) -> bool:
     """Apply what is missing inside the caller's transaction; ``True`` if anything was.
 
-    The caller's transaction excludes other writers, so what is checked here still holds at the commit.
+    ``to`` is a revision, known here and not older than the database's, where it is not to be the newest. The
+    caller's transaction excludes other writers, so what is checked here still holds at the commit.
     """
-    if check(connection, place) == head_revision():
+    if check(connection, place) == (to or head_revision()):
         return False
     from alembic import command
     from alembic.config import Config
@@ -98,8 +139,11 @@ def upgrade(connection: Connection, place: str) -> bool:
     # ConfigParser reads % as the start of a reference.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
+    sequences = read_sequences(connection)
     with _alembic:
-        command.upgrade(config, "head")
+        command.upgrade(config, to or "head")
+    # A table that was rebuilt counts from its highest number, and would give numbers once more.
+    raise_sequences(connection, sequences)
     if connection.dialect.name == "sqlite":
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if broken:

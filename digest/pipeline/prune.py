@@ -1,0 +1,153 @@
+"""Pruning: what is too old goes, a little at a time, so that nobody waits long for a turn to write.
+
+What is needed for ever stays: which papers a reader was sent, what they saved and judged, and which addresses
+are not written to. Pages are not seen to here: each refresh drops those that are too old.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from digest.pipeline.letters import CONFIRMING, REMINDER
+from digest.pipeline.readers import remove_subscriber
+from digest.storage import retention, space, thinning
+from digest.storage import suppressions as suppression_rows
+from digest.storage.database import Database
+from digest.storage.retention import KINDS, Limits
+
+__all__ = ["KeptDays", "prune"]
+
+BATCH = 500
+# Issues put away in one transaction; each has some ten papers.
+ISSUES = 50
+LOOKS = 2_000
+ALL = 2**31 - 1
+# The search index is written anew as a whole, so once a week: on Sundays.
+TIDY_ON = 6
+# After so many days in a row with nothing to thin, those before were thinned long ago.
+THIN_DAYS = 7
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDays:
+    """How many days each is kept, as the settings of these names say."""
+
+    observations: int
+    records: int
+    issues: int
+    left: int
+    papers: int
+
+    def limits(self, now: datetime) -> Limits:
+        """The same as times."""
+        ago = (now - timedelta(days=days) for days in (self.records, self.left, self.issues, self.papers))
+        records, left, issues, papers = ago
+        return Limits(records, left, issues, papers, (*CONFIRMING, REMINDER))
+
+
+def prune(
+    database: Database,
+    kept: KeptDays,
+    now: datetime,
+    feeds_dir: Path,
+    *,
+    dry_run: bool = False,
+    progress: Say = lambda _: None,
+) -> dict[str, int]:
+    """Delete what is older than it is kept, or with ``dry_run`` only count it.
+
+    Returns how many rows of each kind went; of ``issues_put_away`` the papers' titles stay; ``freed`` is how
+    many bytes the file became smaller by. Whoever calls sees to it that nobody else prunes meanwhile. Raises
+    ``StorageError``; what went until then is gone, and the rest goes the next time.
+    """
+    with database.read() as session:
+        limits = retention.make_limits(session, kept.limits(now))
+    counts = {"readers": _forget_left(database, limits, feeds_dir, now, dry_run=dry_run)}
+    until = now - timedelta(days=kept.observations)
+    counts["observations"] = _thin(database, until, dry_run=dry_run, progress=progress)
+    counts["issues_put_away"] = _put_away(database, limits, dry_run=dry_run, progress=progress)
+    for kind in KINDS:
+        progress(kind)
+        counts[kind] = _drop(database, kind, limits, dry_run=dry_run)
+    if not dry_run:
+        with database.write() as session:
+            counts |= retention.drop_unkeyed(session, limits)
+        if now.weekday() == TIDY_ON:
+            progress("the search index")
+            space.tidy_search(database)
+        progress("giving room back")
+        counts["freed"] = space.give_back(database)
+    return counts
+
+
+def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool) -> int:
+    number = after = 0
+    while True:
+        with database.read() as session:
+            ids = retention.old_ids(session, kind, limits, after=after, size=BATCH)
+        if not ids:
+            return number
+        if not dry_run:
+            with database.write() as session:
+                # Once more: what was too old may be needed since, such as a paper that was just saved.
+                old = retention.old_ids(session, kind, limits, among=ids, size=BATCH)
+                retention.delete_rows(session, kind, old)
+        number, after = number + len(ids), ids[-1]
+
+
+def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datetime, *, dry_run: bool) -> int:
+    """Delete readers who left; that their address is not to be written to stays, or is noted now."""
+    number = 0
+    while True:
+        with database.read() as session:
+            readers = retention.list_left(session, limits.left, limit=ALL if dry_run else BATCH)
+        if dry_run:
+            return len(readers)
+        for reader in readers:
+            assert reader.id is not None  # noqa: S101 - stored rows have ids
+            if reader.email is not None:
+                with database.write() as session:
+                    suppression_rows.add_suppression(session, reader.email, "unsubscribed", now=now)
+            remove_subscriber(database, reader.id, feeds_dir)
+        number += len(readers)
+        if not readers:
+            return number
+
+
+def _thin(database: Database, until: datetime, *, dry_run: bool, progress: Say) -> int:
+    number, idle, before = 0, 0, until.date()
+    while idle < THIN_DAYS:
+        with database.read() as session:
+            day = thinning.last_day_of_looks(session, before)
+        if day is None:
+            break
+        progress(f"observations of {day}")
+        gone = 0
+        while True:
+            with database.read() as session:
+                ids = thinning.surplus_looks(session, day, limit=ALL if dry_run else LOOKS)
+            gone += len(ids)
+            if not ids or dry_run:
+                break
+            with database.write() as session:
+                for first in range(0, len(ids), BATCH):
+                    retention.delete_rows(session, "observations", ids[first : first + BATCH])
+        number, idle, before = number + gone, 0 if gone else idle + 1, day
+    return number
+
+
+def _put_away(database: Database, limits: Limits, *, dry_run: bool, progress: Say) -> int:
+    number = after = 0
+    while True:
+        with database.read() as session:
+            ids = thinning.list_whole_issues(session, limits.issues, limit=ISSUES, after=after)
+        if not ids:
+            return number
+        progress(f"{number} issues")
+        if not dry_run:
+            with database.write() as session:
+                thinning.put_away(session, ids)
+        number, after = number + len(ids), ids[-1]

@@ -1,0 +1,310 @@
+-- Revision 0001: its schema, as that version made it, and a few invented rows of every table.
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE sources (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name VARCHAR NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	url VARCHAR NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	last_checked_at DATETIME, 
+	last_good_at DATETIME, 
+	failures_in_row INTEGER NOT NULL, 
+	last_verdict VARCHAR, 
+	last_error TEXT, 
+	CONSTRAINT uq_sources_name UNIQUE (name)
+);
+CREATE TABLE papers (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	arxiv_id VARCHAR, 
+	doi VARCHAR, 
+	fingerprint VARCHAR NOT NULL, 
+	title TEXT NOT NULL, 
+	abstract TEXT NOT NULL, 
+	authors JSON NOT NULL, 
+	authors_text TEXT NOT NULL, 
+	organisation VARCHAR, 
+	summary TEXT, 
+	keywords JSON NOT NULL, 
+	categories JSON NOT NULL, 
+	code_url TEXT, 
+	project_url TEXT, 
+	thumbnail_url TEXT, 
+	media_urls JSON NOT NULL, 
+	published_on DATE, 
+	first_seen_at DATETIME NOT NULL, 
+	updated_at DATETIME NOT NULL, 
+	CONSTRAINT uq_papers_arxiv_id UNIQUE (arxiv_id), 
+	CONSTRAINT uq_papers_doi UNIQUE (doi)
+);
+CREATE INDEX ix_papers_fingerprint ON papers (fingerprint);
+CREATE INDEX ix_papers_first_seen_at ON papers (first_seen_at);
+CREATE TABLE pages (
+	id INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	url TEXT NOT NULL, 
+	day DATE, 
+	fetched_at DATETIME NOT NULL, 
+	status INTEGER NOT NULL, 
+	content_type VARCHAR NOT NULL, 
+	etag VARCHAR, 
+	last_modified VARCHAR, 
+	sha256 VARCHAR NOT NULL, 
+	size INTEGER NOT NULL, 
+	path VARCHAR NOT NULL, 
+	verdict VARCHAR, 
+	CONSTRAINT pk_pages PRIMARY KEY (id), 
+	CONSTRAINT fk_pages_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_pages_source_id ON pages (source_id);
+CREATE INDEX ix_pages_fetched_at ON pages (fetched_at);
+CREATE INDEX ix_pages_source_id_url_fetched_at ON pages (source_id, url, fetched_at);
+CREATE TABLE checks (
+	id INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	day DATE NOT NULL, 
+	checked_at DATETIME NOT NULL, 
+	verdict VARCHAR NOT NULL, 
+	entries INTEGER NOT NULL, 
+	declared INTEGER, 
+	new INTEGER NOT NULL, 
+	modified INTEGER NOT NULL, 
+	unchanged INTEGER NOT NULL, 
+	error TEXT, 
+	CONSTRAINT pk_checks PRIMARY KEY (id), 
+	CONSTRAINT fk_checks_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_checks_source_id ON checks (source_id);
+CREATE INDEX ix_checks_day ON checks (day);
+CREATE INDEX ix_checks_checked_at ON checks (checked_at);
+CREATE INDEX ix_checks_source_id_day_checked_at ON checks (source_id, day, checked_at);
+CREATE TABLE entries (
+	id INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	paper_id INTEGER NOT NULL, 
+	listed_on DATE NOT NULL, 
+	source_ref VARCHAR, 
+	position INTEGER NOT NULL, 
+	votes INTEGER, 
+	comments INTEGER, 
+	stars INTEGER, 
+	submitter VARCHAR, 
+	first_seen_at DATETIME NOT NULL, 
+	seen_at DATETIME NOT NULL, 
+	CONSTRAINT pk_entries PRIMARY KEY (id), 
+	CONSTRAINT fk_entries_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_entries_paper_id_papers FOREIGN KEY(paper_id) REFERENCES papers (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_entries_source_id_paper_id_listed_on UNIQUE (source_id, paper_id, listed_on)
+);
+CREATE INDEX ix_entries_source_id ON entries (source_id);
+CREATE INDEX ix_entries_paper_id ON entries (paper_id);
+CREATE INDEX ix_entries_listed_on_paper_id ON entries (listed_on, paper_id);
+CREATE INDEX ix_entries_source_id_source_ref ON entries (source_id, source_ref);
+CREATE TABLE observations (
+	id INTEGER NOT NULL, 
+	paper_id INTEGER NOT NULL, 
+	source_id INTEGER NOT NULL, 
+	observed_at DATETIME NOT NULL, 
+	votes INTEGER, 
+	position INTEGER, 
+	comments INTEGER, 
+	stars INTEGER, 
+	CONSTRAINT pk_observations PRIMARY KEY (id), 
+	CONSTRAINT fk_observations_paper_id_papers FOREIGN KEY(paper_id) REFERENCES papers (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_observations_source_id_sources FOREIGN KEY(source_id) REFERENCES sources (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_observations_paper_id_source_id_observed_at UNIQUE (paper_id, source_id, observed_at)
+);
+CREATE INDEX ix_observations_paper_id ON observations (paper_id);
+CREATE INDEX ix_observations_source_id ON observations (source_id);
+CREATE INDEX ix_observations_observed_at ON observations (observed_at);
+CREATE TABLE subscribers (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	email VARCHAR, 
+	email_key VARCHAR, 
+	status VARCHAR NOT NULL, 
+	feed_token VARCHAR NOT NULL, 
+	token_version INTEGER NOT NULL, 
+	paused_until DATE, 
+	created_at DATETIME NOT NULL, 
+	confirmed_at DATETIME, 
+	CONSTRAINT uq_subscribers_email_key UNIQUE (email_key), 
+	CONSTRAINT uq_subscribers_feed_token UNIQUE (feed_token)
+);
+CREATE TABLE subscriptions (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	subscriber_id INTEGER NOT NULL, 
+	cadence VARCHAR NOT NULL, 
+	weekday INTEGER NOT NULL, 
+	hour INTEGER NOT NULL, 
+	zone VARCHAR NOT NULL, 
+	mail BOOLEAN NOT NULL, 
+	feed BOOLEAN NOT NULL, 
+	max_papers INTEGER, 
+	trend_weight FLOAT, 
+	created_at DATETIME NOT NULL, 
+	CONSTRAINT fk_subscriptions_subscriber_id_subscribers FOREIGN KEY(subscriber_id) REFERENCES subscribers (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_subscriptions_subscriber_id ON subscriptions (subscriber_id);
+CREATE TABLE interests (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	subscriber_id INTEGER NOT NULL, 
+	name VARCHAR NOT NULL, 
+	keywords JSON NOT NULL, 
+	must_keywords JSON NOT NULL, 
+	not_keywords JSON NOT NULL, 
+	authors JSON NOT NULL, 
+	categories JSON NOT NULL, 
+	examples JSON NOT NULL, 
+	created_at DATETIME NOT NULL, 
+	CONSTRAINT fk_interests_subscriber_id_subscribers FOREIGN KEY(subscriber_id) REFERENCES subscribers (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_interests_subscriber_id_name UNIQUE (subscriber_id, name)
+);
+CREATE INDEX ix_interests_subscriber_id ON interests (subscriber_id);
+CREATE TABLE feedback (
+	id INTEGER NOT NULL, 
+	subscriber_id INTEGER NOT NULL, 
+	paper_id INTEGER NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	interest_id INTEGER, 
+	created_at DATETIME NOT NULL, 
+	CONSTRAINT pk_feedback PRIMARY KEY (id), 
+	CONSTRAINT fk_feedback_subscriber_id_subscribers FOREIGN KEY(subscriber_id) REFERENCES subscribers (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_feedback_paper_id_papers FOREIGN KEY(paper_id) REFERENCES papers (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_feedback_interest_id_interests FOREIGN KEY(interest_id) REFERENCES interests (id) ON DELETE SET NULL, 
+	CONSTRAINT uq_feedback_subscriber_id_paper_id_kind UNIQUE (subscriber_id, paper_id, kind)
+);
+CREATE INDEX ix_feedback_subscriber_id ON feedback (subscriber_id);
+CREATE INDEX ix_feedback_paper_id ON feedback (paper_id);
+CREATE INDEX ix_feedback_interest_id ON feedback (interest_id);
+CREATE TABLE issues (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	subscription_id INTEGER NOT NULL, 
+	local_date DATE NOT NULL, 
+	status VARCHAR NOT NULL, 
+	subject TEXT NOT NULL, 
+	coverage TEXT NOT NULL, 
+	notice TEXT, 
+	reason TEXT, 
+	interests JSON NOT NULL, 
+	zone VARCHAR NOT NULL, 
+	composed_at DATETIME NOT NULL, 
+	expires_at DATETIME NOT NULL, 
+	CONSTRAINT fk_issues_subscription_id_subscriptions FOREIGN KEY(subscription_id) REFERENCES subscriptions (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_issues_subscription_id_local_date UNIQUE (subscription_id, local_date)
+);
+CREATE INDEX ix_issues_subscription_id ON issues (subscription_id);
+CREATE INDEX ix_issues_composed_at ON issues (composed_at);
+CREATE TABLE recommendations (
+	id INTEGER NOT NULL, 
+	issue_id INTEGER NOT NULL, 
+	paper_id INTEGER NOT NULL, 
+	position INTEGER NOT NULL, 
+	section VARCHAR NOT NULL, 
+	score FLOAT NOT NULL, 
+	interest VARCHAR, 
+	interest_id INTEGER, 
+	reasons JSON NOT NULL, 
+	parts JSON NOT NULL, 
+	shown JSON NOT NULL, 
+	CONSTRAINT pk_recommendations PRIMARY KEY (id), 
+	CONSTRAINT fk_recommendations_issue_id_issues FOREIGN KEY(issue_id) REFERENCES issues (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_recommendations_paper_id_papers FOREIGN KEY(paper_id) REFERENCES papers (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_recommendations_interest_id_interests FOREIGN KEY(interest_id) REFERENCES interests (id) ON DELETE SET NULL, 
+	CONSTRAINT uq_recommendations_issue_id_paper_id UNIQUE (issue_id, paper_id), 
+	CONSTRAINT uq_recommendations_issue_id_position UNIQUE (issue_id, position)
+);
+CREATE INDEX ix_recommendations_issue_id ON recommendations (issue_id);
+CREATE INDEX ix_recommendations_paper_id ON recommendations (paper_id);
+CREATE INDEX ix_recommendations_interest_id ON recommendations (interest_id);
+CREATE TABLE deliveries (
+	id INTEGER NOT NULL, 
+	issue_id INTEGER NOT NULL, 
+	channel VARCHAR NOT NULL, 
+	recipient VARCHAR NOT NULL, 
+	message_id VARCHAR NOT NULL, 
+	status VARCHAR NOT NULL, 
+	attempts INTEGER NOT NULL, 
+	may_have_arrived BOOLEAN NOT NULL, 
+	planned_at DATETIME NOT NULL, 
+	sending_at DATETIME, 
+	sent_at DATETIME, 
+	retry_at DATETIME, 
+	reply TEXT, 
+	reason TEXT, 
+	CONSTRAINT pk_deliveries PRIMARY KEY (id), 
+	CONSTRAINT fk_deliveries_issue_id_issues FOREIGN KEY(issue_id) REFERENCES issues (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_deliveries_issue_id_channel UNIQUE (issue_id, channel), 
+	CONSTRAINT uq_deliveries_message_id UNIQUE (message_id)
+);
+CREATE INDEX ix_deliveries_issue_id ON deliveries (issue_id);
+CREATE INDEX ix_deliveries_status_retry_at ON deliveries (status, retry_at);
+CREATE TABLE runs (
+	id INTEGER NOT NULL, 
+	use_case VARCHAR NOT NULL, 
+	started_at DATETIME NOT NULL, 
+	finished_at DATETIME, 
+	ok BOOLEAN, 
+	outcome JSON NOT NULL, 
+	CONSTRAINT pk_runs PRIMARY KEY (id)
+);
+CREATE INDEX ix_runs_use_case_started_at ON runs (use_case, started_at);
+CREATE VIRTUAL TABLE papers_fts USING fts5(
+        title, abstract, authors_text,
+        content='papers', content_rowid='id',
+        tokenize='porter unicode61 remove_diacritics 2'
+    );
+CREATE TRIGGER papers_fts_insert AFTER INSERT ON papers BEGIN
+        INSERT INTO papers_fts(rowid, title, abstract, authors_text)
+        VALUES (new.id, new.title, new.abstract, new.authors_text);
+    END;
+CREATE TRIGGER papers_fts_delete AFTER DELETE ON papers BEGIN
+        INSERT INTO papers_fts(papers_fts, rowid, title, abstract, authors_text)
+        VALUES ('delete', old.id, old.title, old.abstract, old.authors_text);
+    END;
+CREATE TRIGGER papers_fts_update AFTER UPDATE OF title, abstract, authors_text ON papers BEGIN
+        INSERT INTO papers_fts(papers_fts, rowid, title, abstract, authors_text)
+        VALUES ('delete', old.id, old.title, old.abstract, old.authors_text);
+        INSERT INTO papers_fts(rowid, title, abstract, authors_text)
+        VALUES (new.id, new.title, new.abstract, new.authors_text);
+    END;
+INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO sources (id, name, kind, url, created_at, last_checked_at, last_good_at, failures_in_row, last_verdict, last_error) VALUES (1, 'hf', 'huggingface', 'https://papers.example', '2026-08-01 06:30:00.000000', '2026-08-04 06:30:00.000000', '2026-08-04 06:30:00.000000', 0, 'fresh', NULL);
+INSERT INTO sources (id, name, kind, url, created_at, last_checked_at, last_good_at, failures_in_row, last_verdict, last_error) VALUES (2, 'gone', 'feed', 'https://gone.example/feed', '2026-08-01 06:30:00.000000', '2026-08-04 06:30:00.000000', NULL, 7, 'unreachable', 'no answer');
+INSERT INTO papers (id, arxiv_id, doi, fingerprint, title, abstract, authors, authors_text, organisation, summary, keywords, categories, code_url, project_url, thumbnail_url, media_urls, published_on, first_seen_at, updated_at) VALUES (1, '2608.00001', NULL, 'fp1', 'Naïve retrieval of long documents', 'We find it.', '["Ada Example", "Bo Sample"]', 'Ada Example, Bo Sample', NULL, NULL, '[]', '["cs.IR"]', NULL, NULL, NULL, '[]', '2026-08-02', '2026-08-03 06:30:00.000000', '2026-08-03 06:30:00.000000');
+INSERT INTO papers (id, arxiv_id, doi, fingerprint, title, abstract, authors, authors_text, organisation, summary, keywords, categories, code_url, project_url, thumbnail_url, media_urls, published_on, first_seen_at, updated_at) VALUES (2, NULL, '10.1234/fold.2', 'fp2', 'Proteins — folded twice', 'We find it.', '["Ada Example", "Bo Sample"]', 'Ada Example, Bo Sample', NULL, NULL, '[]', '["cs.IR"]', NULL, NULL, NULL, '[]', '2026-08-02', '2026-08-03 06:30:00.000000', '2026-08-03 06:30:00.000000');
+INSERT INTO papers (id, arxiv_id, doi, fingerprint, title, abstract, authors, authors_text, organisation, summary, keywords, categories, code_url, project_url, thumbnail_url, media_urls, published_on, first_seen_at, updated_at) VALUES (3, NULL, NULL, 'fp3', 'No abstract at all', '', '["Ada Example", "Bo Sample"]', 'Ada Example, Bo Sample', NULL, NULL, '[]', '["cs.IR"]', NULL, NULL, NULL, '[]', '2026-08-02', '2026-08-03 06:30:00.000000', '2026-08-03 06:30:00.000000');
+INSERT INTO checks (id, source_id, day, checked_at, verdict, entries, declared, new, modified, unchanged, error) VALUES (1, 1, '2026-08-03', '2026-08-03 06:30:00.000000', 'fresh', 3, 3, 3, 0, 0, NULL);
+INSERT INTO checks (id, source_id, day, checked_at, verdict, entries, declared, new, modified, unchanged, error) VALUES (2, 2, '2026-08-03', '2026-08-03 06:30:00.000000', 'unreachable', 0, NULL, 0, 0, 0, 'no answer');
+INSERT INTO pages (id, source_id, url, day, fetched_at, status, content_type, etag, last_modified, sha256, size, path, verdict) VALUES (1, 1, 'https://papers.example/2026-08-03', '2026-08-03', '2026-08-03 06:30:00.000000', 200, 'application/json', '"1"', NULL, 'abababababababababababababababababababababababababababababababab', 1234, 'ab/abab.gz', 'fresh');
+INSERT INTO entries (id, source_id, paper_id, listed_on, source_ref, position, votes, comments, stars, submitter, first_seen_at, seen_at) VALUES (1, 1, 1, '2026-08-03', 'ref1', 1, 10, NULL, NULL, 'ada', '2026-08-03 06:30:00.000000', '2026-08-04 06:30:00.000000');
+INSERT INTO entries (id, source_id, paper_id, listed_on, source_ref, position, votes, comments, stars, submitter, first_seen_at, seen_at) VALUES (2, 1, 2, '2026-08-03', 'ref2', 2, 20, NULL, NULL, 'ada', '2026-08-03 06:30:00.000000', '2026-08-04 06:30:00.000000');
+INSERT INTO entries (id, source_id, paper_id, listed_on, source_ref, position, votes, comments, stars, submitter, first_seen_at, seen_at) VALUES (3, 1, 3, '2026-08-03', 'ref3', 3, 30, NULL, NULL, 'ada', '2026-08-03 06:30:00.000000', '2026-08-04 06:30:00.000000');
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (1, 1, 1, '2026-08-03 06:30:00.000000', 10, 1, NULL, NULL);
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (2, 1, 1, '2026-08-04 06:30:00.000000', 11, 1, NULL, NULL);
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (3, 2, 1, '2026-08-03 06:30:00.000000', 20, 2, NULL, NULL);
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (4, 2, 1, '2026-08-04 06:30:00.000000', 21, 2, NULL, NULL);
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (5, 3, 1, '2026-08-03 06:30:00.000000', 30, 3, NULL, NULL);
+INSERT INTO observations (id, paper_id, source_id, observed_at, votes, position, comments, stars) VALUES (6, 3, 1, '2026-08-04 06:30:00.000000', 31, 3, NULL, NULL);
+INSERT INTO subscribers (id, email, email_key, status, feed_token, token_version, paused_until, created_at, confirmed_at) VALUES (1, 'ada@example.org', 'ada@example.org', 'active', 'token-1', 1, NULL, '2026-08-01 06:30:00.000000', '2026-08-01 06:30:00.000000');
+INSERT INTO subscribers (id, email, email_key, status, feed_token, token_version, paused_until, created_at, confirmed_at) VALUES (2, NULL, NULL, 'active', 'token-2', 1, NULL, '2026-08-01 06:30:00.000000', '2026-08-01 06:30:00.000000');
+INSERT INTO subscribers (id, email, email_key, status, feed_token, token_version, paused_until, created_at, confirmed_at) VALUES (3, 'cy@example.org', 'cy@example.org', 'unsubscribed', 'token-3', 1, NULL, '2026-08-01 06:30:00.000000', NULL);
+INSERT INTO subscriptions (id, subscriber_id, cadence, weekday, hour, zone, mail, feed, max_papers, trend_weight, created_at) VALUES (1, 1, 'daily', 0, 7, 'Europe/Berlin', 1, 1, NULL, NULL, '2026-08-01 06:30:00.000000');
+INSERT INTO subscriptions (id, subscriber_id, cadence, weekday, hour, zone, mail, feed, max_papers, trend_weight, created_at) VALUES (2, 2, 'weekly', 2, 7, 'Europe/Berlin', 0, 1, NULL, NULL, '2026-08-01 06:30:00.000000');
+INSERT INTO subscriptions (id, subscriber_id, cadence, weekday, hour, zone, mail, feed, max_papers, trend_weight, created_at) VALUES (3, 3, 'daily', 0, 7, 'Europe/Berlin', 1, 1, NULL, NULL, '2026-08-01 06:30:00.000000');
+INSERT INTO interests (id, subscriber_id, name, keywords, must_keywords, not_keywords, authors, categories, examples, created_at) VALUES (1, 1, 'retrieval', '["retrieval"]', '[]', '["cat"]', '["Bo Sample"]', '["cs.IR"]', '[{"paper_id": 2, "title": "Proteins — folded twice", "abstract": ""}]', '2026-08-01 06:30:00.000000');
+INSERT INTO feedback (id, subscriber_id, paper_id, kind, interest_id, created_at) VALUES (1, 1, 1, 'saved', 1, '2026-08-03 06:30:00.000000');
+INSERT INTO feedback (id, subscriber_id, paper_id, kind, interest_id, created_at) VALUES (2, 2, 2, 'less', NULL, '2026-08-03 06:30:00.000000');
+INSERT INTO issues (id, subscription_id, local_date, status, subject, coverage, notice, reason, interests, zone, composed_at, expires_at) VALUES (1, 1, '2026-08-03', 'composed', 'Two papers of 3 August', 'hf was read.', NULL, NULL, '["retrieval"]', 'Europe/Berlin', '2026-08-03 05:00:00.000000', '2026-08-04 01:00:00.000000');
+INSERT INTO issues (id, subscription_id, local_date, status, subject, coverage, notice, reason, interests, zone, composed_at, expires_at) VALUES (2, 1, '2026-08-04', 'composed', 'Two papers of 4 August', 'hf was read.', NULL, NULL, '["retrieval"]', 'Europe/Berlin', '2026-08-04 05:00:00.000000', '2026-08-05 01:00:00.000000');
+INSERT INTO issues (id, subscription_id, local_date, status, subject, coverage, notice, reason, interests, zone, composed_at, expires_at) VALUES (3, 1, '2026-08-05', 'empty', '', 'hf was read.', NULL, 'nothing_new: Nothing new came.', '["retrieval"]', 'Europe/Berlin', '2026-08-05 05:00:00.000000', '2026-08-06 01:00:00.000000');
+INSERT INTO issues (id, subscription_id, local_date, status, subject, coverage, notice, reason, interests, zone, composed_at, expires_at) VALUES (4, 2, '2026-08-05', 'skipped', '', 'hf was read.', NULL, 'paused: You were on holiday.', '["retrieval"]', 'Europe/Berlin', '2026-08-05 05:00:00.000000', '2026-08-06 01:00:00.000000');
+INSERT INTO recommendations (id, issue_id, paper_id, position, section, score, interest, interest_id, reasons, parts, shown) VALUES (1, 1, 1, 1, 'For you', 1.0, 'retrieval', 1, '[{"kind": "keyword", "text": "keyword “retrieval”", "facts": {"keyword": "retrieval"}}]', '{"taste": 0.5}', '{"paper_id": 1, "title": "Naïve retrieval of long documents", "abstract": "We find it.", "authors": ["Ada Example"], "url": "https://arxiv.org/abs/2608.00001", "arxiv_id": "2608.00001", "votes": 10, "keywords": [], "listed_on": "2026-08-03", "first_seen_at": "2026-08-03T06:30:00+00:00", "votes_history": [["2026-08-03T06:30:00+00:00", 10]]}');
+INSERT INTO recommendations (id, issue_id, paper_id, position, section, score, interest, interest_id, reasons, parts, shown) VALUES (2, 1, 2, 2, 'For you', 0.5, 'retrieval', 1, '[{"kind": "keyword", "text": "keyword “retrieval”", "facts": {"keyword": "retrieval"}}]', '{"taste": 0.5}', '{"paper_id": 2, "title": "Proteins — folded twice", "abstract": "We find it.", "authors": ["Ada Example"], "url": "https://arxiv.org/abs/2608.00002", "arxiv_id": "2608.00002", "votes": 20, "keywords": [], "listed_on": "2026-08-03", "first_seen_at": "2026-08-03T06:30:00+00:00", "votes_history": [["2026-08-03T06:30:00+00:00", 20]]}');
+INSERT INTO recommendations (id, issue_id, paper_id, position, section, score, interest, interest_id, reasons, parts, shown) VALUES (3, 2, 2, 1, 'For you', 1.0, 'retrieval', 1, '[{"kind": "keyword", "text": "keyword “retrieval”", "facts": {"keyword": "retrieval"}}]', '{"taste": 0.5}', '{"paper_id": 2, "title": "Proteins — folded twice", "abstract": "We find it.", "authors": ["Ada Example"], "url": "https://arxiv.org/abs/2608.00002", "arxiv_id": "2608.00002", "votes": 20, "keywords": [], "listed_on": "2026-08-03", "first_seen_at": "2026-08-03T06:30:00+00:00", "votes_history": [["2026-08-03T06:30:00+00:00", 20]]}');
+INSERT INTO deliveries (id, issue_id, channel, recipient, message_id, status, attempts, may_have_arrived, planned_at, sending_at, sent_at, retry_at, reply, reason) VALUES (1, 1, 'mail', 'ada@example.org', '<1@example.org>', 'sent', 1, 0, '2026-08-03 05:00:00.000000', '2026-08-03 05:01:00.000000', '2026-08-03 05:01:00.000000', NULL, '250 ok', NULL);
+INSERT INTO deliveries (id, issue_id, channel, recipient, message_id, status, attempts, may_have_arrived, planned_at, sending_at, sent_at, retry_at, reply, reason) VALUES (2, 2, 'mail', 'ada@example.org', '<2@example.org>', 'sending', 1, 0, '2026-08-03 05:00:00.000000', '2026-08-04 05:01:00.000000', NULL, NULL, NULL, NULL);
+INSERT INTO runs (id, use_case, started_at, finished_at, ok, outcome) VALUES (1, 'refresh', '2026-08-03 06:30:00.000000', '2026-08-03 06:31:00.000000', 1, '{"new": 3}');
+INSERT INTO runs (id, use_case, started_at, finished_at, ok, outcome) VALUES (2, 'deliver', '2026-08-04 06:30:00.000000', NULL, NULL, '{}');
+UPDATE sqlite_sequence SET seq = 9 WHERE name = 'subscribers';
