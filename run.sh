@@ -16,7 +16,9 @@ usage: ./run.sh VERB [ARGUMENTS]
   cov      the tests, with branch coverage printed
   e2e      tests against real servers; each says why if it is skipped (--full: the kill test at every call, hours)
   bench    measure: ./run.sh bench lists what there is, ./run.sh bench NAME runs one
+  docs     build the documentation into .cache/docs; a warning is an error
   serve    run the scheduler in the foreground
+  words    extract what readers read, and bring the catalogues of digest/locales up to date with it
   pins     make requirements/*.txt anew from pyproject.toml (needs uv; --upgrade for newer versions)
 
 ARGUMENTS are handed on: ./run.sh test -k diff, ./run.sh lint --fix. PYTHON=… names the Python to use.
@@ -134,6 +136,13 @@ bench() {
     .venv/bin/python "bench/$1.py" "${@:2}"
 }
 
+docs() {
+    # Anew each time: the reference is made from the code, and what was built before hides warnings.
+    rm -rf .cache/docs
+    .venv/bin/python -m sphinx -W --keep-going -E -q -d .cache/doctrees "$@" docs .cache/docs
+    say "written: .cache/docs/index.html"
+}
+
 # pin NAME OPTION…: one resolution for Python 3.11 to 3.14 on every system. No address of an index is
 # read from this machine's settings or written into the file.
 pin() {
@@ -152,6 +161,17 @@ pins() {
     pin dev --group dev --extra postgres --extra evaluate --constraint requirements/e2e.txt
     pin run --constraint requirements/e2e.txt
     pin postgres --extra postgres --constraint requirements/e2e.txt
+}
+
+# words: a message that is new comes without a translation, one that is gone goes.
+words() {
+    local messages
+    messages=$(mktemp)
+    .venv/bin/pybabel -q extract -F pyproject.toml -k gettext_noop --no-location --no-wrap --sort-by-file \
+        --project=paper-digest --version=1 -o "$messages" .
+    .venv/bin/pybabel -q update -D digest -d digest/locales -i "$messages" \
+        --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+    rm -f -- "$messages"
 }
 
 verb=${1:-}
@@ -189,9 +209,17 @@ case $verb in
         setup
         bench "$@"
         ;;
+    docs)
+        setup e2e
+        docs "$@"
+        ;;
     serve)
         setup
         exec .venv/bin/digest serve "$@"
+        ;;
+    words)
+        setup
+        words
         ;;
     pins) pins "$@" ;;
     *)

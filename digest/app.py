@@ -4,21 +4,24 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.config import Settings
-from digest.errors import ConfigError, StorageError, UsageError
+from digest.errors import DeliveryError, StorageError, UsageError
 from digest.locks import use_case_lock
 from digest.sources import get_kind
 from digest.storage.database import Database
 
 if TYPE_CHECKING:  # heavy, and needed by few commands
+    from digest.branding import Look
     from digest.fetcher import Fetcher
+    from digest.keys import KeyFile
     from digest.mailer import Channel
     from digest.parsing import Parsers
+    from digest.pipeline.arming import Restored
     from digest.pipeline.compose import Composer
     from digest.pipeline.crew import Line
     from digest.pipeline.deliver import Deliverer
@@ -30,10 +33,11 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
     from digest.pipeline.reading import ConfiguredSource
+    from digest.tokens import Keys
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["App", "make_app", "prepare_data_dir"]
+__all__ = ["App", "channel_opener", "make_app", "prepare_data_dir"]
 
 
 @dataclass(frozen=True)
@@ -155,12 +159,23 @@ class App:
             max_bytes=self.settings.max_bytes,
         )
 
+    def restored(self) -> "Restored | None":
+        """What this is a copy of, if it is one that does not mail (see :mod:`digest.pipeline.arming`)."""
+        from digest.pipeline.arming import read_restored
+
+        return read_restored(self.data_dir)
+
     def line(self) -> "Line":
-        """The way mail leaves, as ``channel`` says: SMTP, a Maildir or an mbox here, or a command."""
+        """The way mail leaves, as ``channel`` says: SMTP, a Maildir or an mbox here, or a command.
+
+        Raises ``DeliveryError`` in a copy that does not mail.
+        """
         from digest.pipeline.crew import Line
 
+        if (restored := self.restored()) is not None:
+            raise DeliveryError(str(restored), transient=True, fatal=True)
         settings = self.settings
-        open_channel = self._channels()
+        open_channel = channel_opener(settings)
         return Line(
             open_channel=open_channel,
             name=settings.way,
@@ -170,24 +185,13 @@ class App:
             connection_rate=settings.connection_rate,
         )
 
-    def _channels(self) -> Callable[[], "Channel"]:
-        """What opens one connection of the configured way."""
-        import shlex
-
-        from digest.mailer import CommandChannel, MaildirChannel, MboxChannel, SmtpChannel, parse_smtp_url
+    @cached_property
+    def look(self) -> "Look":
+        """How mails and pages look."""
+        from digest.branding import make_look
 
         settings = self.settings
-        match settings.way:
-            case "maildir":
-                return lambda: MaildirChannel(self.data_dir / "outbox")
-            case "mbox":
-                return lambda: MboxChannel(self.data_dir / "outbox.mbox")
-            case "command":
-                words = shlex.split(settings.sendmail_command)
-                return lambda: CommandChannel(words)
-        assert settings.smtp_url is not None  # noqa: S101 - the settings were checked
-        url = parse_smtp_url(settings.smtp_url.get_secret_value())
-        return lambda: SmtpChannel(url, max_mails=settings.mails_per_connection)
+        return make_look(settings.accent_color, settings.logo, settings.footer_text, settings.template_dir)
 
     def composer(self) -> "Composer":
         """The use case that makes issues."""
@@ -205,6 +209,7 @@ class App:
             hold_h=settings.hold_h,
             sources=tuple(source.name for source in settings.source),
             likes_half_life_days=settings.likes_half_life_days,
+            language=settings.language,
         )
         return Composer(self.database, rules, self.models_dir)
 
@@ -222,6 +227,8 @@ class App:
             base_url=settings.base_url,
             secret=self.secret_key(),
             address_tags=settings.address_tags,
+            look=self.look,
+            language=settings.language,
         )
         return Deliverer(self.database, envelope, uncertain=settings.uncertain)
 
@@ -255,13 +262,49 @@ class App:
             base_url=settings.base_url,
             list_name=settings.list_name,
             domain=settings.sender.rpartition("@")[2],
+            language=settings.language,
         )
 
-    def secret_key(self) -> bytes:
-        """The key for signed links: as set, else a file of its own, made on first use (mode 0600)."""
+    @cached_property
+    def key_file(self) -> "KeyFile":
+        """The file with the keys for signed links, where they are not set."""
+        from digest.keys import KeyFile
+
+        return KeyFile(self.data_dir / "secret.key")
+
+    def secret_key(self) -> "Keys":
+        """The keys for signed links, as they count now: as set, else from a file, made on first use."""
+        from digest.keys import keys_at, read_old_keys
+
+        settings = self.settings
+        if settings.secret_key is None:
+            return self.key_file.at(self.now())
+        older = settings.secret_key_old.get_secret_value() if settings.secret_key_old is not None else ""
+        return keys_at(settings.secret_key.get_secret_value().encode(), read_old_keys(older), self.now())
+
+    def rotate_key(self, *, days: int) -> date | None:
+        """Sign with a new key from now on (see :func:`digest.keys.rotate_keys`).
+
+        Raises ``UsageError`` where the key is a setting.
+        """
+        from digest.keys import rotate_keys
+
         if self.settings.secret_key is not None:
-            return self.settings.secret_key.get_secret_value().encode()
-        return _secret_file(self.data_dir / "secret.key")
+            raise UsageError(
+                "the key is set as secret_key: put it into secret_key_old, before what is there and a comma, "
+                "put a new one into secret_key, and start the program again"
+            )
+        return rotate_keys(self.key_file, self.now(), days=days)
+
+    def key_names(self) -> list[dict[str, object]]:
+        """Which keys there are, newest first, by names that tell nothing of them; JSON-ready."""
+        from digest.keys import name_keys, read_old_keys
+
+        settings = self.settings
+        if settings.secret_key is None:
+            return name_keys(*self.key_file.read())
+        older = settings.secret_key_old.get_secret_value() if settings.secret_key_old is not None else ""
+        return name_keys(settings.secret_key.get_secret_value().encode(), read_old_keys(older))
 
 
 def make_app(settings: Settings, *, now: datetime | None = None) -> App:
@@ -297,22 +340,20 @@ def prepare_data_dir(settings: Settings) -> None:
         ) from error
 
 
-def _secret_file(path: Path) -> bytes:
-    import os
-    import secrets
+def channel_opener(settings: Settings) -> Callable[[], "Channel"]:
+    """What opens one connection of the configured way of sending; needs no database."""
+    import shlex
 
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        try:
-            key = path.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError([f"the key {path} cannot be read: {error.strerror}"]) from error
-        if len(key) < 32:
-            raise ConfigError(
-                [f"{path} is too short to be a key: restore it from a backup or delete it"]
-            ) from None
-        return key
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_hex(32).encode() + b"\n")
-    return path.read_bytes().strip()
+    from digest.mailer import CommandChannel, MaildirChannel, MboxChannel, SmtpChannel, parse_smtp_url
+
+    match settings.way:
+        case "maildir":
+            return lambda: MaildirChannel(settings.data_dir / "outbox")
+        case "mbox":
+            return lambda: MboxChannel(settings.data_dir / "outbox.mbox")
+        case "command":
+            words = shlex.split(settings.sendmail_command)
+            return lambda: CommandChannel(words)
+    assert settings.smtp_url is not None  # noqa: S101 - the settings were checked
+    url = parse_smtp_url(settings.smtp_url.get_secret_value())
+    return lambda: SmtpChannel(url, max_mails=settings.mails_per_connection)

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from digest.templating import compact_number, number, one_line, short_date, sparkline
 from digest.text import safe_url, truncate
+from digest.translation import gettext as _
+from digest.translation import gettext_noop, language, ngettext
 from digest.types import PaperView
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
 
 EXCERPT = 340
 SPARK_POINTS = 12
-UNTITLED = "(untitled)"
+UNTITLED = gettext_noop("(untitled)")
 
 _TITLE, _ORGANISATION, _AUTHOR, _REASON, _REASONS, _INTEREST = 300, 80, 60, 160, 5, 60
 _MAKER = 60
@@ -76,7 +78,9 @@ class Card:
     @property
     def summary_label(self) -> str:
         """What stands above a machine's summary."""
-        return "Machine-made summary" + (f" by {self.made_by}" if self.made_by else "")
+        if self.made_by:
+            return _("Machine-made summary by %(maker)s", maker=self.made_by)
+        return _("Machine-made summary")
 
 
 def make_card(
@@ -93,7 +97,9 @@ def make_card(
     ``excerpt_limit`` characters (0: none).
     """
     shown_interest, shown_reasons = card_reasons(interest, tuple(reasons))
-    return replace(_paper_card(paper, zone, excerpt_limit), interest=shown_interest, reasons=shown_reasons)
+    return replace(
+        _paper_card(paper, zone, excerpt_limit, language()), interest=shown_interest, reasons=shown_reasons
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -104,14 +110,14 @@ def card_reasons(interest: str | None, reasons: tuple[str, ...]) -> tuple[str, t
 
 
 @lru_cache(maxsize=4096)  # the same papers go to many readers
-def _paper_card(paper: PaperView, zone: str, excerpt_limit: int) -> Card:
+def _paper_card(paper: PaperView, zone: str, excerpt_limit: int, _language: str) -> Card:
     summary = one_line(paper.summary or "")
     excerpt = summary or one_line(paper.abstract[: 4 * excerpt_limit])
     # A line of Chinese holds half as many characters as one of English.
     wide = sum(east_asian_width(character) in "WF" for character in excerpt[:60]) > 30
     return Card(
         paper_id=paper.paper_id,
-        title=truncate(one_line(paper.title), _TITLE) or UNTITLED,
+        title=truncate(one_line(paper.title), _TITLE) or _(UNTITLED),
         url=safe_url(paper.url),
         byline=_byline(paper),
         excerpt=sentence_excerpt(excerpt, excerpt_limit * 6 // 10 if wide else excerpt_limit),
@@ -177,20 +183,22 @@ def _byline(paper: PaperView) -> str:
     authors = [name for name in (truncate(one_line(name), _AUTHOR) for name in paper.authors) if name]
     shown = authors if len(authors) <= _AUTHORS else authors[: _AUTHORS - 1]
     more = len(authors) - len(shown)
-    names = ", ".join(shown) + (f" and {number(more)} more" if more else "")
+    names = ", ".join(shown)
+    if more:
+        names = _("%(names)s and %(more)s more", names=names, more=number(more))
     organisation = truncate(one_line(paper.organisation or ""), _ORGANISATION)
     return " · ".join(part for part in (names, organisation) if part)
 
 
 def _links(paper: PaperView) -> tuple[Link, ...]:
     known = paper.arxiv_id or paper.doi
-    code = Link("Code", paper.code_url or "", f"{compact_number(paper.stars)} ★" if paper.stars else "")
+    code = Link(_("Code"), paper.code_url or "", f"{compact_number(paper.stars)} ★" if paper.stars else "")
     wanted = (
-        Link("Abstract" if known else "Look it up", paper.url),
+        Link(_("Abstract") if known else _("Look it up"), paper.url),
         Link("PDF", paper.pdf_url or ""),
         code,
-        Link("Project", paper.project_url or ""),
-        Link("Discussion", paper.discussion_url or ""),
+        Link(_("Project"), paper.project_url or ""),
+        Link(_("Discussion"), paper.discussion_url or ""),
     )
     return tuple(link for link in wanted if link.url and safe_url(link.url) == link.url)
 
@@ -199,9 +207,10 @@ def _votes(paper: PaperView, zone: ZoneInfo) -> str:
     """``128 votes, up from 3 on 12 Mar · 14 comments``: true to the first and the last observation."""
     said = []
     if paper.votes:
-        said.append(_count(paper.votes, "vote") + _movement(paper.votes, paper.votes_history, zone))
+        votes = ngettext("%(num)s vote", "%(num)s votes", paper.votes)
+        said.append(votes + _movement(paper.votes, paper.votes_history, zone))
     if paper.comments:
-        said.append(_count(paper.comments, "comment"))
+        said.append(ngettext("%(num)s comment", "%(num)s comments", paper.comments))
     return " · ".join(said)
 
 
@@ -209,14 +218,13 @@ def _movement(votes: int, history: Sequence[tuple[datetime, int]], zone: ZoneInf
     if len(history) < 2 or history[0][1] == votes:
         return ""
     (first_at, first), last_day = history[0], history[-1][0].astimezone(zone).date()
-    way = "up" if first < votes else "down"
     day = first_at.astimezone(zone).date()
-    when = "" if day == last_day else f" on {short_date(day, beside=last_day)}"
-    return f", {way} from {number(first)}{when}"
-
-
-def _count(value: int, noun: str) -> str:
-    return f"{number(value)} {noun}{'' if value == 1 else 's'}"
+    said = {"first": number(first), "day": short_date(day, beside=last_day)}
+    if day == last_day:
+        return _(", up from %(first)s", **said) if first < votes else _(", down from %(first)s", **said)
+    if first < votes:
+        return _(", up from %(first)s on %(day)s", **said)
+    return _(", down from %(first)s on %(day)s", **said)
 
 
 def _spark(history: Sequence[tuple[datetime, int]]) -> str:

@@ -9,11 +9,14 @@ from pydantic import ValidationError
 
 from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettings, load_settings
 from digest.errors import DeliveryError, FetchError, UsageError
+from digest.keys import read_old_keys
 from digest.netguard import parse_target
 from digest.sources import get_kind
 from digest.storage.database import Database
 from digest.text import safe_url
 from digest.tokens import MIN_KEY_BYTES
+
+MIN_METRICS_TOKEN = 16
 
 __all__ = ["check_own_address", "check_source", "read_settings"]
 
@@ -32,9 +35,12 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "database_url": lambda url: Database(url).close(),
         "mail_from": check_own_address,
         "mail_rate": _check_rate,
+        "metrics_token": _check_metrics_token,
         "operator_address": check_own_address,
         "orcid_url": _check_place,
+        "ping_url": _check_place,
         "secret_key": _check_key,
+        "secret_key_old": read_old_keys,
         "sendmail_command": _check_command,
         "sign_ups_in_all": _check_rate,
         "sign_ups_per_network": _check_rate,
@@ -120,6 +126,11 @@ def _check_key(key: str) -> None:
             f"is too short: a key has at least {MIN_KEY_BYTES} bytes; make one with "
             "python -c 'import secrets; print(secrets.token_hex(32))'"
         )
+
+
+def _check_metrics_token(token: str) -> None:
+    if len(token) < MIN_METRICS_TOKEN or not HEADER_VALUE.fullmatch(token) or " " in token:
+        raise UsageError(f"has to be {MIN_METRICS_TOKEN} printable characters or more, without blanks")
 
 
 def _check_password_hash(text: str) -> None:

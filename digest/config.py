@@ -1,4 +1,7 @@
-"""Settings: environment (``DIGEST_…``) over ``.env`` over ``digest.toml`` over defaults.
+"""Settings: environment (``DIGEST_…``) over credentials over ``.env`` over ``digest.toml`` over defaults.
+
+A credential is a file in ``$CREDENTIALS_DIRECTORY`` that is named after a setting, as systemd's
+``LoadCredential=`` and secrets of containers lay them out.
 
 Read once, in ``app`` and ``cli``; everything below takes plain arguments. All faults are reported
 together, each with what to do. Secrets are ``SecretStr`` and print as stars.
@@ -29,9 +32,17 @@ from pydantic import (
     field_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from digest.branding import parse_colour, read_logo
 from digest.errors import ConfigError, DigestError
+from digest.translation import LANGUAGES
 
 __all__ = [
     "IMPORTS",
@@ -64,6 +75,13 @@ def _check_zone(value: str) -> str:
 
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
 
+
+def _check_language(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"is no language that is spoken here; use one of {', '.join(LANGUAGES)}")
+    return value
+
+
 # A token and printable characters (RFC 9110, 5.1 and 5.5).
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,80}")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,4000}")
@@ -80,6 +98,24 @@ def _to_minutes(value: object) -> object:
 
 
 Minutes = Annotated[int, BeforeValidator(_to_minutes)]
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _to_weekday(value: object) -> object:
+    """Read ``true`` (a Monday), ``false`` or a day's name, as a number from Monday = 0 or ``None``."""
+    word = str(value).strip().lower()
+    if word in ("true", "yes", "on", "1"):
+        return 0
+    if word in ("none", "false", "no", "off", "0"):
+        return None
+    if word not in WEEKDAYS:
+        raise ValueError("is neither true nor false nor a day such as monday")
+    return WEEKDAYS.index(word)
+
+
+Weekday = Annotated[int | None, BeforeValidator(_to_weekday)]
 
 
 class _SiteSettings(BaseModel):
@@ -147,10 +183,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: user_data_path("paper-digest"))
     database_url: SecretStr | None = None
     secret_key: SecretStr | None = None
+    secret_key_old: SecretStr | None = None
     base_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["auto", "console", "json"] = "auto"
 
     list_name: str = Field(default="Paper digest", min_length=1, max_length=80)
+    language: Annotated[str, AfterValidator(_check_language)] = "en"
+    accent_color: Annotated[str, AfterValidator(parse_colour)] | None = None
+    logo: Path | None = None
+    footer_text: str | None = Field(default=None, max_length=1000)
+    template_dir: Path | None = None
     smtp_url: SecretStr | None = None
     mail_from: str | None = Field(default=None, validate_default=True)
     unsubscribe_address: str | None = None
@@ -186,12 +229,22 @@ class Settings(BaseSettings):
     max_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=2**30)
     refresh_minutes: int = Field(default=120, ge=10, le=1440)
     keep_pages_days: int = Field(default=30, ge=1, le=3650)
+    keep_observations_days: int = Field(default=90, ge=60, le=36_500)
+    keep_records_days: int = Field(default=180, ge=60, le=36_500)
+    keep_issues_days: int = Field(default=180, ge=60, le=36_500)
+    keep_left_days: int = Field(default=30, ge=1, le=36_500)
+    keep_papers_days: int = Field(default=365, ge=60, le=36_500)
+    backup_keep: int = Field(default=7, ge=0, le=1000)
+    backup_dir: Path | None = None
     zotero_url: str = "https://api.zotero.org"
     zotero_key: SecretStr | None = None
     orcid_url: str = "https://pub.orcid.org"
     library_allow_private: bool = False
 
     operator_address: str | None = None
+    operator_weekly: Weekday = None
+    ping_url: SecretStr | None = None
+    metrics_token: SecretStr | None = None
 
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8000, ge=0, le=65535)
@@ -208,14 +261,15 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The file's values arrive as arguments, so they come after the environment."""
-        return env_settings, dotenv_settings, init_settings
+        credentials = InitSettingsSource(settings_cls, _read_credentials())
+        return env_settings, credentials, dotenv_settings, init_settings
 
     @field_validator("base_url")
     @classmethod
@@ -225,9 +279,27 @@ class Settings(BaseSettings):
         host, slash, path = rest.partition("/")
         return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}" or None
 
-    @field_validator("data_dir")
+    @field_validator("logo")
     @classmethod
-    def _expand_data_dir(cls, value: Path) -> Path:
+    def _check_logo(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            value = value.expanduser().absolute()
+            read_logo(value)
+        return value
+
+    @field_validator("template_dir")
+    @classmethod
+    def _check_template_dir(cls, value: Path | None) -> Path | None:
+        value = value.expanduser().resolve() if value is not None else None
+        if value is not None and not value.is_dir():
+            raise ValueError("is no folder; make it, with mail/ and web/ in it, or leave the setting out")
+        return value
+
+    @field_validator("data_dir", "backup_dir")
+    @classmethod
+    def _expand_folder(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
         if not str(value).isprintable():
             raise ValueError("has a character that no folder's name should have")
         try:
@@ -266,6 +338,13 @@ class Settings(BaseSettings):
             raise ValueError("is needed where smtp_url is set: give the address that mail is sent from")
         return value
 
+    @field_validator("operator_weekly")
+    @classmethod
+    def _has_its_reader(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("operator_address", "wrong") is None:
+            raise ValueError("is a mail to the operator: set operator_address too")
+        return value
+
     @field_validator("channel")
     @classmethod
     def _has_its_server(cls, value: str, info: ValidationInfo) -> str:
@@ -298,6 +377,11 @@ class Settings(BaseSettings):
         return self.mail_from or "digest@localhost"
 
     @property
+    def backups(self) -> Path:
+        """Where backups are kept: as set, else in the data directory."""
+        return self.backup_dir or self.data_dir / "backups"
+
+    @property
     def effective_database_url(self) -> str:
         """The database's address: as set, else SQLite in the data directory."""
         if self.database_url is not None:
@@ -319,6 +403,27 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
             raise ConfigError([f"DIGEST_CONFIG is {named}, but there is no such user"]) from error
     here = Path("digest.toml")
     return here if here.is_file() else user_config_path("paper-digest") / "digest.toml"
+
+
+def _read_credentials() -> dict[str, str]:
+    """What ``$CREDENTIALS_DIRECTORY`` holds for us: ``smtp_url`` or ``digest_smtp_url`` is that setting.
+
+    Line ends at the end of a file are no part of it, and an empty one sets nothing. Files of other names
+    are other programs'. Raises ``ConfigError`` for a file of ours that cannot be read as text.
+    """
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY") or os.devnull)
+    values = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = path.name.lower().removeprefix(PREFIX.lower())
+        if name not in Settings.model_fields or not path.is_file():
+            continue
+        try:
+            values[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{path} is not text in UTF-8: save it as that"]) from error
+        except OSError as error:
+            raise ConfigError([f"{path} cannot be read: {error.strerror}"]) from error
+    return {name: value for name, value in values.items() if value}
 
 
 def load_settings(

@@ -12,7 +12,9 @@ from email.utils import format_datetime
 from urllib.parse import quote
 
 from digest.cards import Card, card_paragraphs, make_card
-from digest.templating import legal, one_line, render_template, safe_link
+from digest.templating import legal, one_line, render_template, safe_link, section_name
+from digest.translation import ENGLISH, language, speaking
+from digest.translation import gettext as _
 from digest.types import FeedLinks, IssueItem, IssueView, PaperView
 
 __all__ = [
@@ -53,7 +55,7 @@ class FeedItem:
 
 @dataclass(frozen=True, slots=True)
 class FeedView:
-    """A feed, in whatever format. ``items`` are in the order they are shown."""
+    """A feed, in whatever format, in ``language``. ``items`` are in the order they are shown."""
 
     feed_id: str
     title: str
@@ -62,6 +64,7 @@ class FeedView:
     self_links: FeedLinks
     updated_at: datetime
     items: tuple[FeedItem, ...]
+    language: str = ENGLISH
 
 
 # --- ids -------------------------------------------------------------------------------------------
@@ -154,13 +157,14 @@ def _feed(
         updated_at=max((item.updated_at for item in items), default=NEVER),
         # An id stands once in a feed; of two, the newer.
         items=tuple({item.item_id: item for item in reversed(items)}.values())[::-1],
+        language=language(),
     )
 
 
 def _issue_item(item: IssueItem, issue: IssueView, authority: str, scope: str) -> FeedItem:
     card = make_card(item.paper, interest=item.interest, reasons=item.reasons, zone=issue.zone)
     item_id = paper_item_id(authority, scope, item.paper.paper_id)
-    categories = (item.section.value, item.interest or "")
+    categories = (section_name(item.section), item.interest or "")
     return _card_item(card, item_id, item.paper.authors, categories, issue.composed_at)
 
 
@@ -186,7 +190,7 @@ def _notice_item(issue: IssueView, authority: str, scope: str, home_url: str | N
     lines += [one_line(issue.coverage)] if issue.coverage else []
     return FeedItem(
         item_id=issue_item_id(authority, scope, issue.issue_id),
-        title=one_line(issue.subject) or "Nothing new",
+        title=one_line(issue.subject) or _("Nothing new"),
         url=safe_link(home_url),
         html=render_template("feed/notice.html", lines=lines).strip(),
         text="\n".join(lines),
@@ -227,7 +231,7 @@ def render_json(feed: FeedView) -> str:
         "home_page_url": feed.home_url,
         "feed_url": feed.self_links.json,
         "description": feed.description,
-        "language": "en",
+        "language": feed.language,
         "items": [_json_item(item) for item in feed.items],
     }
     kept = {name: value for name, value in made.items() if value not in (None, "")}
@@ -273,7 +277,10 @@ def _render_xml(name: str, feed: FeedView, written: Callable[[datetime], str]) -
         }
         for item in feed.items
     ]
-    return render_template(name, feed=feed, items=items, updated=written(feed.updated_at), ttl=TTL_MINUTES)
+    with speaking(feed.language):
+        return render_template(
+            name, feed=feed, items=items, updated=written(feed.updated_at), ttl=TTL_MINUTES
+        )
 
 
 def _rfc3339(at: datetime) -> str:

@@ -11,9 +11,20 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from digest.branding import PLAIN, Look
 from digest.cards import Card, Link, card_matter, card_why, compact_card, make_card
-from digest.templating import long_date, one_line, render_template, safe_link, wrap
+from digest.templating import (
+    count_papers,
+    long_date,
+    one_line,
+    render_template,
+    safe_link,
+    section_name,
+    wrap,
+)
 from digest.text import truncate
+from digest.translation import gettext as _
+from digest.translation import listed
 from digest.types import IssueItem, IssueView, Section
 
 __all__ = [
@@ -68,7 +79,7 @@ class MailContext:
     ``unsubscribe_mailto`` is a mailto address (or a plain one). Without ``base_url`` nothing links to us:
     ``unsubscribe_url``, ``preferences_url`` and ``view_url`` (this issue in a browser) are left out, and so
     are ``feedback`` links (by paper id) that are not mailto; ``other_cadence`` then changes how often a
-    digest comes, by mail.
+    digest comes, by mail. ``is_shared``: it goes to a list of people, which has its own way of leaving.
     """
 
     list_name: str
@@ -78,20 +89,32 @@ class MailContext:
     preferences_url: str | None = None
     view_url: str | None = None
     other_cadence: Link | None = None
+    is_shared: bool = False
     feedback: Mapping[int, FeedbackLinks] = field(default_factory=lambda: MappingProxyType({}))
+    look: Look = PLAIN
+
+    @property
+    def logo_url(self) -> str:
+        """Where the logo is loaded from; empty where none is shown."""
+        logo = self.look.logo
+        if self.base_url is None or logo is None or not logo.is_for_mail:
+            return ""
+        return f"{self.base_url}/static/logo/logo-{logo.name}"
 
     @property
     def leave_links(self) -> tuple[Link, ...]:
         """How to leave or change what comes, the best way first."""
+        if self.is_shared:
+            return ()
         by_mail = self.unsubscribe_mailto
         if not by_mail.startswith("mailto:"):
             by_mail = mailto(by_mail, "unsubscribe")
-        links = [*([self.other_cadence] if self.other_cadence else []), Link("Leave by mail", by_mail)]
+        links = [*([self.other_cadence] if self.other_cadence else []), Link(_("Leave by mail"), by_mail)]
         if self.base_url:
             links = [
-                Link("Leave this list", self.unsubscribe_url or ""),
-                Link("Change what you get", self.preferences_url or ""),
-                Link("View in browser", self.view_url or ""),
+                Link(_("Leave this list"), self.unsubscribe_url or ""),
+                Link(_("Change what you get"), self.preferences_url or ""),
+                Link(_("View in browser"), self.view_url or ""),
                 *([] if self.unsubscribe_url else links),
             ]
         return tuple(link for link in links if safe_link(link.url))
@@ -117,16 +140,16 @@ def mailto(address: str, subject: str = "", body: str = "") -> str:
 
 
 def render_html(issue: IssueView, ctx: MailContext) -> str:
-    """The HTML part: complete, without images or anything to load, at most ``MAX_HTML_BYTES`` long.
+    """The HTML part: complete, with nothing to load but a logo, at most ``MAX_HTML_BYTES`` long.
 
     Excerpts become shorter where many papers would make it longer; for very many, cards become compact.
     """
     feedback, page = ctx.usable_feedback, make_page(issue, ctx)
     for limit in EXCERPTS:
-        html = render_page(page, render_rows(issue, limit, feedback))
+        html = render_page(page, render_rows(issue, limit, feedback, look=ctx.look), ctx.look)
         if len(html.encode()) <= MAX_HTML_BYTES:
             return html
-    return render_page(page, render_rows(issue, 0, {}, compact=True))
+    return render_page(page, render_rows(issue, 0, {}, compact=True, look=ctx.look), ctx.look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +167,7 @@ class Page:
     coverage: str
     why_you: str
     leave: tuple[Link, ...]
+    logo_url: str = ""
 
 
 def make_page(issue: IssueView, ctx: MailContext) -> Page:
@@ -155,18 +179,25 @@ def make_page(issue: IssueView, ctx: MailContext) -> Page:
         preview=_preview(issue),
         notice=_notice(issue),
         coverage=issue.coverage,
-        why_you=_why_you(issue, ctx.list_name),
+        why_you=_why_you(issue, ctx),
         leave=ctx.leave_links,
+        logo_url=ctx.logo_url,
     )
 
 
-def render_page(page: Page, rows: Sequence[Markup]) -> str:
+def render_page(page: Page, rows: Sequence[Markup], look: Look = PLAIN) -> str:
     """The page around the rows of its papers."""
-    return render_template("mail/issue.html", page=page, rows=rows)
+    return render_template("mail/issue.html", look, page=page, rows=rows)
 
 
 def render_letter(
-    subject: str, heading: str, lines: Sequence[str], *, link: str = "", button: str = ""
+    subject: str,
+    heading: str,
+    lines: Sequence[str],
+    *,
+    link: str = "",
+    button: str = "",
+    look: Look = PLAIN,
 ) -> str:
     """The HTML of a mail that is no issue: a heading, a paragraph for each line, and one way to go on.
 
@@ -174,6 +205,7 @@ def render_letter(
     """
     return render_template(
         "mail/letter.html",
+        look,
         subject=one_line(subject),
         heading=one_line(heading),
         lines=lines,
@@ -183,29 +215,34 @@ def render_letter(
 
 
 def render_rows(
-    issue: IssueView, excerpt_limit: int, feedback: Mapping[int, FeedbackLinks], *, compact: bool = False
+    issue: IssueView,
+    excerpt_limit: int,
+    feedback: Mapping[int, FeedbackLinks],
+    *,
+    compact: bool = False,
+    look: Look = PLAIN,
 ) -> list[Markup]:
     """A row for each heading and each paper of the page."""
     rows = []
     for section, items in groupby(issue.items, key=lambda item: item.section):
-        rows.append(render_heading(section))
+        rows.append(render_heading(section, look))
         cards = [issue_card(item, issue.zone, excerpt_limit) for item in items]
         cards = list(map(compact_card, cards)) if compact else cards
         rows += [
-            render_row(card, feedback.get(card.paper_id), is_last=place == len(cards))
+            render_row(card, feedback.get(card.paper_id), is_last=place == len(cards), look=look)
             for place, card in enumerate(cards, start=1)
         ]
     return rows
 
 
-def render_heading(section: Section) -> Markup:
+def render_heading(section: Section, look: Look = PLAIN) -> Markup:
     """The row above a section's papers."""
-    return Markup(render_template("mail/section.html", heading=section.value))  # noqa: S704 - escaped there
+    return Markup(render_template("mail/section.html", look, heading=section_name(section)))  # noqa: S704 - escaped there
 
 
-def render_row(card: Card, feedback: FeedbackLinks | None, *, is_last: bool) -> Markup:
+def render_row(card: Card, feedback: FeedbackLinks | None, *, is_last: bool, look: Look = PLAIN) -> Markup:
     """The row of one paper; ``is_last`` of its section."""
-    row = render_template("mail/paper.html", card=card, feedback=feedback, is_last=is_last)
+    row = render_template("mail/paper.html", look, card=card, feedback=feedback, is_last=is_last)
     return Markup(row)  # noqa: S704 - escaped there
 
 
@@ -236,7 +273,8 @@ def text_head(issue: IssueView, list_name: str) -> str:
 
 def text_heading(section: Section) -> str:
     """What stands above a section's papers."""
-    return _ended(["", "", section.value.upper(), "-" * len(section.value)])
+    heading = section_name(section)
+    return _ended(["", "", heading.upper(), "-" * len(heading)])
 
 
 def text_number(count: int) -> str:
@@ -263,9 +301,10 @@ def text_why(interest: str, reasons: Sequence[str]) -> str:
 def text_foot(issue: IssueView, ctx: MailContext) -> str:
     """What stands below the papers: what was looked at, why this comes, and how to leave."""
     lines = ["", "", *wrap(issue.coverage)] if issue.coverage else []
-    lines += ["", "-" * WIDTH, *wrap(_why_you(issue, ctx.list_name))]
+    lines += ["", "-" * WIDTH, *wrap(_why_you(issue, ctx))]
     for link in ctx.leave_links:
         lines += _text_link(link, "")
+    lines += [part for line in ctx.look.footer for part in ("", *wrap(line))]
     return _ended(lines)
 
 
@@ -289,11 +328,11 @@ def _text_link(link: Link, indent: str) -> list[str]:
 def shown_date(issue: IssueView) -> str:
     """``Monday, 3 August 2026 · 7 papers``."""
     day, count = long_date(issue.local_date), len(issue.items)
-    return f"{day} · {count} paper{'' if count == 1 else 's'}" if count else day
+    return f"{day} · {count_papers(count)}" if count else day
 
 
 def _notice(issue: IssueView) -> tuple[str, ...]:
-    lines = [one_line(line) for line in (issue.notice or "Nothing new today.").split("\n")]
+    lines = [one_line(line) for line in (issue.notice or _("Nothing new today.")).split("\n")]
     return tuple(line for line in lines if line)
 
 
@@ -304,11 +343,17 @@ def _preview(issue: IssueView) -> str:
     return truncate(" · ".join(unnamed or _notice(issue)), PREVIEW)
 
 
-def _why_you(issue: IssueView, list_name: str) -> str:
+def _why_you(issue: IssueView, ctx: MailContext) -> str:
     interests = [one_line(name) for name in issue.interests]
-    follow = f", for {_listed(interests)}" if interests else ""
-    return truncate(f"You get this because you subscribed to {one_line(list_name)}{follow}", 400) + "."
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    said = {"name": one_line(ctx.list_name), "interests": listed(interests)}
+    if ctx.is_shared:
+        told = _("This issue of %(name)s goes to everybody on this mailing list", **said)
+        if interests:
+            told = _(
+                "This issue of %(name)s goes to everybody on this mailing list, for %(interests)s", **said
+            )
+        return truncate(told, 400) + _(". To get no more of them, leave the list in its own way.")
+    told = _("You get this because you subscribed to %(name)s", **said)
+    if interests:
+        told = _("You get this because you subscribed to %(name)s, for %(interests)s", **said)
+    return truncate(told, 400) + "."

@@ -5,6 +5,7 @@ run twice at once and ``digest why`` can tell when one did not run at all.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,10 +13,13 @@ from typing import Any, TypeVar
 
 from digest.app import App
 from digest.errors import DeliveryError, DigestError
+from digest.logs import new_run_id, tagged, told
 from digest.models import Letter
+from digest.pipeline.arming import what_waits
 from digest.pipeline.canary import CanaryResult, check_canaries
 from digest.pipeline.examples import resolve_examples
 from digest.pipeline.filing import CheckRow
+from digest.pipeline.health import is_any_due
 from digest.pipeline.incidents import tell_operator
 from digest.pipeline.moment import Moment
 from digest.pipeline.reading import Parse
@@ -29,6 +33,8 @@ from digest.types import Verdict
 __all__ = [
     "RefreshOutcome",
     "RunOutcome",
+    "ping",
+    "recorded",
     "run_all",
     "run_compose",
     "run_deliver",
@@ -65,6 +71,10 @@ class RunOutcome:
         """JSON-ready."""
         return dict(self.counts) | ({"locked": True} if self.locked else {})
 
+    def numbers(self) -> dict[str, int]:
+        """What was counted, for the log."""
+        return {name: value for name, value in self.counts.items() if isinstance(value, int)}
+
     def lines(self) -> list[str]:
         """The result for a person."""
         if self.locked:
@@ -93,6 +103,11 @@ class RefreshOutcome:
         rows = {"sources": [row.as_dict() for row in self.rows]}
         canaries = {"canaries": [one.fault for one in self.canaries]} if self.canaries else {}
         return rows | canaries | ({"locked": True} if self.locked else {})
+
+    def numbers(self) -> dict[str, int]:
+        """What was counted, for the log."""
+        pages = {"pages": len(self.rows), "failed": sum(row.verdict in FAILED for row in self.rows)}
+        return pages | {name: sum(getattr(row, name) for row in self.rows) for name in ("entries", "new")}
 
     def lines(self) -> list[str]:
         """The result for a person, a line per source and day."""
@@ -142,6 +157,10 @@ def run_refresh(
             return RefreshOutcome(locked=True)
 
         def work() -> tuple[RefreshOutcome, bool]:
+            if due_only:
+                with app.database.read() as session:
+                    if not is_any_due(session, sources, every_minutes, moment.observed_at()):
+                        return RefreshOutcome(), True
             with app.parsers() as parsers, app.fetcher() as fetcher:
                 canaries = _check_canaries(app, parsers.parse, moment.observed_at())
                 refresher = Refresher(app.database, fetcher, app.pages, parsers.parse, parsers.parse_saved)
@@ -164,7 +183,7 @@ def run_refresh(
             outcome = RefreshOutcome(rows, canaries=canaries)
             return outcome, outcome.ok
 
-        return _recorded(app, moment, "refresh", work)
+        return recorded(app, moment, "refresh", work)
 
 
 def run_enrich(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutcome:
@@ -185,7 +204,7 @@ def run_enrich(app: App, moment: Moment, *, progress: Say = _silent) -> RunOutco
             }
             return RunOutcome({**counts, "enrichers": [row.as_dict() for row in rows]}), True
 
-        return _recorded(app, moment, "enrich", work)
+        return recorded(app, moment, "enrich", work)
 
 
 def _check_canaries(app: App, parse: Parse, now: datetime) -> list[CanaryResult]:
@@ -265,7 +284,7 @@ def run_compose(
                 return RunOutcome(counts | {"error": str(error)}, ok=False), False
             return RunOutcome(counts), True
 
-        return _recorded(app, moment, "compose", work)
+        return recorded(app, moment, "compose", work)
 
 
 def run_deliver(
@@ -274,7 +293,7 @@ def run_deliver(
     """Send what was composed and is not sent yet.
 
     ``stop``, and in the main thread a signal to end, ends it early: what is being sent is brought to its
-    end, the rest stays due.
+    end, the rest stays due. A copy that was restored and not armed sends nothing, and says so.
     """
     with app.lock("deliver") as mine:
         if not mine:
@@ -282,6 +301,11 @@ def run_deliver(
             return RunOutcome(zero, locked=True)
 
         def work() -> tuple[RunOutcome, bool]:
+            if (restored := app.restored()) is not None:
+                waits = what_waits(app.database, moment, restored, window_h=app.settings.issue_window_h)
+                told = {"sent": 0, "held": waits.issues + waits.letters, "error": str(restored)}
+                return RunOutcome(told, ok=False), False
+            _plan_weekly(app, moment)
             with stop_on_signals() as asked:
                 counts = app.deliverer().deliver(
                     app.line(), moment, stop=lambda: stop() or asked(), progress=progress
@@ -289,7 +313,18 @@ def run_deliver(
             ok = not (counts["deferred"] or counts["refused"] or counts["uncertain"])
             return RunOutcome(counts, ok=ok), ok
 
-        return _recorded(app, moment, "deliver", work)
+        return recorded(app, moment, "deliver", work)
+
+
+def _plan_weekly(app: App, moment: Moment) -> None:
+    """Plan the operator's mail of the week, if it is its hour."""
+    settings, operator = app.settings, app.operator()
+    if settings.operator_weekly is None or operator is None:
+        return
+    from digest.pipeline.weekly import Weekly, plan_weekly
+
+    weekly = Weekly(operator, settings.operator_weekly, settings.hour, settings.zone)
+    plan_weekly(app.database, weekly, app.sources(), moment.ran_at())
 
 
 def run_letter(app: App, letter: Letter, moment: Moment) -> str:
@@ -308,7 +343,8 @@ def run_all(
 ) -> tuple[dict[str, Any], bool]:
     """Refresh, enrich, compose and deliver; a step that fails keeps no other from its work.
 
-    Where this is done once a day only, no issue waits for a source: it would wait for a day.
+    Where this is done once a day only, no issue waits for a source: it would wait for a day. In the end
+    whoever watches from outside is told (see :func:`ping`), unless another run is at work.
     """
     moment.check()
     composer = app.composer()
@@ -321,29 +357,56 @@ def run_all(
     }
     steps: dict[str, Any] = {}
     ok = True
-    for name, step in work.items():
-        try:
-            outcome = step()
-            steps[name], ok = outcome.as_dict(), ok and outcome.ok
-        except DigestError as error:
-            steps[name], ok = {"error": str(error)}, False
+    with tagged(run=new_run_id()):
+        for name, step in work.items():
+            try:
+                outcome = step()
+                steps[name], ok = outcome.as_dict(), ok and outcome.ok
+            except DigestError as error:
+                steps[name], ok = {"error": str(error)}, False
+        if not any("locked" in step for step in steps.values()):
+            ping(app, ok=ok)
     return steps, ok
 
 
-def _recorded(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[Outcome, bool]]) -> Outcome:
-    """Do the work between a row that says it began and its end; a failure is recorded and raised."""
+def ping(app: App, *, ok: bool) -> None:
+    """Tell whoever watches from outside how a run or a round of ticks went; nothing where none is set."""
+    if app.settings.ping_url is not None:
+        from digest.pipeline.pinging import ping as tell
+
+        tell(app.fetcher, app.settings.ping_url.get_secret_value(), ok=ok)
+
+
+def recorded(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[Outcome, bool]]) -> Outcome:
+    """Do the work between a row that says it began and its end; a failure is recorded and raised.
+
+    The log says the same, under the id of the run.
+    """
+    with tagged(run=new_run_id(), use_case=use_case):
+        return _logged(app, moment, use_case, work)
+
+
+def _logged(app: App, moment: Moment, use_case: str, work: Callable[[], tuple[Outcome, bool]]) -> Outcome:
+    began = time.monotonic()
     with app.database.write() as session:
         run_id = run_rows.start_run(session, use_case, moment.ran_at())
+    _log.info("run began", extra=told(number=run_id))
     outcome: dict[str, Any] = {}
+    facts: Mapping[str, object] = {}
     ok = False
     try:
         result, ok = work()
-        outcome = result.as_dict()
+        outcome, facts = result.as_dict(), result.numbers()
     except DigestError as error:
-        outcome = {"error": str(error)}
+        outcome = facts = {"error": str(error)}
         raise
     else:
         return result
     finally:
+        seconds = round(time.monotonic() - began, 3)
+        # In this order, so that no count takes the place of these.
+        ended = {**facts, "number": run_id, "ok": ok, "seconds": seconds}
+        _log.info("run ended", extra=told(**ended))
+        ended_at = moment.ran_at() + timedelta(seconds=seconds)
         with app.database.write() as session:
-            run_rows.finish_run(session, run_id, ok=ok, outcome=outcome, now=moment.ran_at())
+            run_rows.finish_run(session, run_id, ok=ok, outcome=outcome, now=ended_at)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from digest.errors import UsageError
+from digest.translation import gettext as _
 from digest.types import Cadence, SubscriberStatus
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "hold_ends",
     "is_on",
     "is_served",
+    "last_at",
     "local_date",
     "missed_dates",
     "next_due",
@@ -71,8 +73,13 @@ def check_zone(name: str) -> str:
         pass  # not a zone; OSError where the name is a folder such as "America"
     by_folded = {known.casefold(): known for known in zoneinfo.available_timezones()}
     near = difflib.get_close_matches(name.replace(" ", "_").casefold(), by_folded, n=1)
-    hint = f"did you mean {by_folded[near[0]]}?" if near else "names look like Europe/Berlin."
-    raise UsageError(f"Unknown time zone {name[:60]!r}; {hint}")
+    if near:
+        hint = _(
+            "Unknown time zone %(zone)r; did you mean %(near)s?", zone=name[:60], near=by_folded[near[0]]
+        )
+    else:
+        hint = _("Unknown time zone %(zone)r; names look like Europe/Berlin.", zone=name[:60])
+    raise UsageError(hint)
 
 
 def reader_zones() -> list[str]:
@@ -126,7 +133,20 @@ def due_at(rule: SubscriptionRule, day: date) -> datetime | None:
     """
     if not is_on(rule, day) or not exists(day, rule.zone):
         return None
-    return _first_at(day, rule.hour, rule.zone)
+    return _first_at(day, time(rule.hour), rule.zone)
+
+
+def last_at(at: time, zone: str, now: datetime) -> datetime:
+    """The latest UTC instant, ``now`` at the latest, at which that time of day began in ``zone``.
+
+    Each date has one at most: the first where it comes twice, the end of the gap where it does not exist.
+    """
+    today = local_date(now, zone)
+    for back in range(3):
+        day = today - back * _DAY
+        if exists(day, zone) and (begins := _first_at(day, at, zone)) <= now:
+            return begins
+    raise AssertionError("a zone skips one date at a time")
 
 
 def due_date(rule: SubscriptionRule, now: datetime, served: Collection[date], window_h: int) -> date | None:
@@ -218,8 +238,8 @@ def _exists(day: date, zone: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _first_at(day: date, hour: int, zone: str) -> datetime:
-    wanted = datetime.combine(day, time(hour), _zone(zone))
+def _first_at(day: date, at: time, zone: str) -> datetime:
+    wanted = datetime.combine(day, at, _zone(zone))
     return wanted.astimezone(UTC) if _is_real(wanted) else _gap_end(wanted)
 
 

@@ -1,25 +1,35 @@
 """The one Jinja environment, and how dates, numbers and lines are written.
 
-Templates are ours and never editable: text from outside is always a value, never template source.
+Templates are files, ours or the operator's: text from outside is always a value, never template source.
 Autoescape is on for every template whatever its file is called, and cannot be turned off inside one.
+What they say is translated by Jinja's i18n extension, in the language that :mod:`digest.translation` speaks.
+An operator's template that is broken is told of in the log, once, and ours is shown in its place.
 A template under ``mail/`` gets its styles inlined when it is loaded, so that rendering costs nothing more;
 one under ``feed/`` loses its classes; one under ``web/`` stays as it is. All look into ``shared/`` too.
 """
 
+import logging
 import re
+import traceback
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
 from jinja2 import nodes
 
+from digest import translation
+from digest.branding import ACCENT, ACCENT_DARK, PLAIN, Look
 from digest.text import safe_url
+from digest.translation import ENGLISH, compact, decimal, direction, language, written_date
 
 __all__ = [
     "compact_number",
+    "count_papers",
+    "count_votes",
     "environment",
     "legal",
     "long_date",
@@ -28,6 +38,7 @@ __all__ = [
     "one_line",
     "render_template",
     "safe_link",
+    "section_name",
     "short_date",
     "sparkline",
     "templates_folder",
@@ -38,6 +49,10 @@ __all__ = [
 STYLESHEET = "mail.css"
 AT_RULES = "/* at-rules */"
 FILTERS = frozenset({"join", "length", "urlencode"})
+# What an operator's templates stand in for. Feeds are formats, so theirs are always ours.
+OWN_ROOMS = ("mail", "web")
+
+_log = logging.getLogger(__name__)
 
 # What XML 1.0 cannot hold (lone surrogates, most of C0, U+FFFE, U+FFFF), and C1 controls, which HTML forbids.
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -95,33 +110,27 @@ def templates_folder() -> Path:
     raise RuntimeError(f"no templates: neither {package / 'templates'} nor {package.parent / 'templates'}")
 
 
-@cache
-def environment() -> jinja2.Environment:
-    """The environment that all templates are loaded from; made once.
+@lru_cache(maxsize=16)
+def environment(look: Look = PLAIN) -> jinja2.Environment:
+    """The environment that all templates of that look are loaded from; made once for each.
 
-    Undefined names raise. There are no globals, and of Jinja's filters only those in ``FILTERS``:
-    above all no ``safe``.
+    Undefined names raise. There are no globals but those of i18n (``_``, ``gettext``, ``ngettext``), and of
+    Jinja's filters only those in ``FILTERS``: above all no ``safe``.
     """
-    folder = templates_folder()
-    shared = folder / "shared"
-    styles = _Styles((folder / "mail" / STYLESHEET).read_text(encoding="utf-8"))
-    loader = jinja2.PrefixLoader(
-        {
-            "mail": _Loader(folder / "mail", shared, styles.inline),
-            "feed": _Loader(folder / "feed", shared, lambda source: _CLASS.sub("", source)),
-            "web": _Loader(folder / "web", shared, lambda source: source),
-        }
-    )
     made = _Environment(
-        loader=loader,
+        loader=jinja2.PrefixLoader(_loaders(look)),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    alias = made.globals["_"]
     made.globals.clear()
+    made.globals["_"] = alias
+    made.install_gettext_callables(translation.gettext, translation.plural, newstyle=True)  # type: ignore[attr-defined]
     made.filters = {name: made.filters[name] for name in FILTERS}
     made.filters |= {
         "date": long_date,
@@ -132,13 +141,72 @@ def environment() -> jinja2.Environment:
         "sparkline": sparkline,
         "minute": utc_minute,
         "wrap72": lambda text: "\n".join(wrap(text)),
+        "listed": translation.listed,
+        "papers": count_papers,
+        "votes": count_votes,
+        "section": section_name,
     }
     return made
 
 
-def render_template(name: str, /, **values: object) -> str:
-    """The template's text with ``values``, without characters that HTML or XML forbid."""
-    return legal(environment().get_template(name).render(values))
+def _loaders(look: Look) -> dict[str, jinja2.BaseLoader]:
+    """What each room of templates is loaded by: the operator's first, where there are any."""
+    folder, own = templates_folder(), look.template_dir
+    sheet = (folder / "mail" / STYLESHEET).read_text(encoding="utf-8")
+    styles = _Styles(sheet.replace(ACCENT, look.accent).replace(ACCENT_DARK, look.accent_dark))
+    rewrites: dict[str, Callable[[str], str]] = {
+        "mail": styles.inline,
+        "feed": lambda source: _CLASS.sub("", source),
+        "web": lambda source: source,
+    }
+    loaders: dict[str, jinja2.BaseLoader] = {}
+    for room, rewrite in rewrites.items():
+        ours = _Loader(folder / room, folder / "shared", rewrite)
+        loaders[room] = ours
+        if own is not None and room in OWN_ROOMS:
+            # Ours stay within reach of theirs, which may extend what they stand in for.
+            loaders[f"our-{room}"] = ours
+            loaders[room] = jinja2.ChoiceLoader([_Loader(own / room, own / "shared", rewrite), ours])
+    return loaders
+
+
+def render_template(name: str, /, look: Look = PLAIN, **values: object) -> str:
+    """The template's text with ``values``, without characters that HTML or XML forbid.
+
+    ``language`` and ``direction`` (of what is spoken) and ``look`` are always there. Where an operator's
+    template fails, that is logged and ours is rendered.
+    """
+    given = {"language": language(), "direction": direction(language()), "look": look} | values
+    if look.template_dir is None:
+        return legal(_template(name, look).render(given))
+    try:
+        return legal(_template(name, look).render(given))
+    except Exception as error:  # whatever their template does, a reader gets a mail or a page
+        ours = _template(name, replace(look, template_dir=None)).render(given)
+        _tell_fault(_fault(error, look.template_dir))
+        return legal(ours)
+
+
+def _template(name: str, look: Look) -> jinja2.Template:
+    # Nothing given and nothing set are one environment.
+    return (environment() if look is PLAIN else environment(look)).get_template(name)
+
+
+def _fault(error: Exception, own: Path) -> str:
+    """Where in the operator's templates it went wrong, and how, in one line."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or own}, line {error.lineno}: {one_line(error.message or 'wrong')[:300]}"
+    where = str(own)
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(str(own)):
+            where = f"{frame.filename}, line {frame.lineno}"
+    return f"{where}: {one_line(str(error))[:300] or type(error).__name__}"
+
+
+@lru_cache(maxsize=256)
+def _tell_fault(fault: str) -> None:
+    """Log a fault once in the life of a process: a day has a mail for every reader."""
+    _log.warning("a template of yours is broken, so ours is used in its place: %s", fault)
 
 
 class _Styles:
@@ -266,18 +334,24 @@ def _pieces(text: str, room: int) -> Iterator[tuple[str, int, bool]]:
 
 def long_date(day: date) -> str:
     """``Monday, 16 March 2026``."""
+    if language() != ENGLISH:
+        return written_date(day, "full")
     return f"{_WEEKDAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def month(day: date) -> str:
     """``March 2026``."""
+    if language() != ENGLISH:
+        return written_date(day, "yMMMM")
     return f"{_MONTHS[day.month - 1]} {day.year}"
 
 
 def short_date(day: date, *, beside: date | None = None) -> str:
     """``16 Mar``, with the year where it is not that of ``beside``."""
-    year = f" {day.year}" if beside is not None and beside.year != day.year else ""
-    return f"{day.day} {_MONTHS[day.month - 1][:3]}{year}"
+    has_year = beside is not None and beside.year != day.year
+    if language() != ENGLISH:
+        return written_date(day, "yMMMd" if has_year else "MMMd")
+    return f"{day.day} {_MONTHS[day.month - 1][:3]}{f' {day.year}' if has_year else ''}"
 
 
 def utc_minute(when: datetime) -> str:
@@ -287,15 +361,43 @@ def utc_minute(when: datetime) -> str:
 
 def number(value: int) -> str:
     """``12,345``."""
-    return f"{value:,}"
+    return decimal(value)
 
 
 def compact_number(value: int) -> str:
     """``12.3k`` from a thousand on."""
+    if (written := compact(value)) is not None:
+        return written
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{value // (size // 10) / 10:.1f}".removesuffix(".0") + unit
     return str(value)
+
+
+def count_papers(count: int) -> str:
+    """``1 paper``, ``1,234 papers``."""
+    return translation.ngettext("%(num)s paper", "%(num)s papers", count)
+
+
+def count_votes(count: int) -> str:
+    """``1 vote``, ``1,234 votes``."""
+    return translation.ngettext("%(num)s vote", "%(num)s votes", count)
+
+
+# For who extracts the messages: headings are values of digest.types.Section.
+_SECTIONS = (
+    translation.gettext_noop("Following"),
+    translation.gettext_noop("For you"),
+    translation.gettext_noop("Trending"),
+    translation.gettext_noop("Rising"),
+    translation.gettext_noop("Something different"),
+    translation.gettext_noop("While you were away"),
+)
+
+
+def section_name(section: str) -> str:
+    """A section's heading (see :class:`digest.types.Section`) in the language that is spoken."""
+    return translation.gettext(str(section)) if section in _SECTIONS else section
 
 
 def sparkline(values: Sequence[float]) -> str:

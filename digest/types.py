@@ -418,7 +418,8 @@ class PaperView:
 class IssueItem:
     """One recommendation of an issue, frozen with all that is shown of it.
 
-    ``shown_id`` numbers what is shown of the paper: the same number, the same ``paper``.
+    ``shown_id`` numbers what is shown of the paper: the same number, the same ``paper``. ``told`` is what
+    the ``reasons``, which are English, were made from, where they are to be said in another language.
     """
 
     paper: PaperView
@@ -427,6 +428,7 @@ class IssueItem:
     interest: str | None = None
     reasons: tuple[str, ...] = ()
     shown_id: int | None = None
+    told: tuple[Reason, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,7 +436,8 @@ class IssueView:
     """One dated digest, ready to be rendered as mail or feed.
 
     ``items`` are in reading order, sections already contiguous. ``coverage`` is the sentence on
-    what was looked at; ``notice`` replaces the items where there is nothing to say.
+    what was looked at; ``notice`` replaces the items where there is nothing to say. ``language`` is the
+    reader's choice now, ``None`` where there was none.
     """
 
     issue_id: int
@@ -446,6 +449,7 @@ class IssueView:
     composed_at: datetime
     zone: str = "UTC"
     interests: tuple[str, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,44 @@ def test_environment_wins_over_dotenv_over_toml_over_default(monkeypatch: pytest
     assert (settings.papers, settings.hour, settings.window_days, settings.silent_days) == (13, 12, 11, 3)
 
 
+def test_a_credential_wins_over_dotenv_and_the_environment_over_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file named after a setting, with or without our prefix; the line end is no part of the secret."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "smtp_url").write_text("smtps://user:credential@mail.example.org\n")
+    (folder / "digest_secret_key").write_text("k" * 32 + "\r\n")
+    (folder / "DIGEST_PAPERS").write_text("21\n")
+    (folder / "zone").write_text("\n")
+    (folder / "another_programs").write_text("not ours")
+    Path(".env").write_text("DIGEST_SMTP_URL=smtp://dotenv\nDIGEST_MAIL_FROM=digest@example.org\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    settings = read_settings()
+    assert settings.smtp_url is not None
+    assert settings.smtp_url.get_secret_value() == "smtps://user:credential@mail.example.org"
+    assert settings.secret_key is not None
+    assert settings.secret_key.get_secret_value() == "k" * 32
+    assert (settings.papers, settings.zone) == (21, "UTC")
+    monkeypatch.setenv("DIGEST_PAPERS", "22")
+    assert read_settings().papers == 22
+
+
+def test_a_credential_is_checked_like_any_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wrong one is a fault in words that does not quote it; one that is no text names its file."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    secret = tmp_path / "smtp_url"
+    secret.write_text("pigeon://user:hunter2@example.org")
+    with pytest.raises(ConfigError, match=r"smtp_url") as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)
+    secret.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"smtp_url is not text"):
+        read_settings()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "nowhere"))
+    assert read_settings().smtp_url is None
+
+
 def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown keys, wrong values, impossible combinations and what the kind finds, together."""
     Path("digest.toml").write_text(

@@ -243,7 +243,7 @@ def test_looking_does_not_wait_for_who_writes(site: DailyServer) -> None:
     """While another process holds the write lock, what only reads answers."""
     with closing(sqlite3.connect("data/digest.db", isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
-        assert "3 active" in ok("status").out
+        assert "3 active" in run("status").out
         assert ok("why", NAMES[0], "--now", DUE.isoformat()).out
         writer.execute("ROLLBACK")
 

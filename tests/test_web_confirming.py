@@ -7,6 +7,7 @@ from email import policy
 import pytest
 
 from digest.pipeline import signing_up
+from digest.pipeline.consent import show_consents
 from digest.pipeline.wishes import InterestWish, Wishes, load_wishes
 from digest.runs import run_deliver
 from digest.storage import subscribers as subscriber_rows
@@ -47,6 +48,16 @@ def form_of(page: str) -> dict[str, str]:
     token = re.search(r'name="form_token" value="([^"]+)"', page)
     assert token is not None
     return {"form_token": token[1]}
+
+
+def test_the_network_the_link_was_followed_from_is_on_record(site: WebSite) -> None:
+    """Shortened: of the address only the network is kept."""
+    browser = site.browser(client=("2001:db8:7:9::1", 40000))
+    browser.get(asked(site))
+    browser.post("/confirm")
+    with site.app.database.read() as session:
+        (consent,) = show_consents(session, site.subscriber(NEWCOMER).id or 0)
+    assert (consent["way"], consent["origin"]) == ("web", "2001:db8:7::/48")
 
 
 def test_the_mail_leads_to_a_page_whose_one_button_subscribes(site: WebSite) -> None:

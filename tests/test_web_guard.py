@@ -79,7 +79,7 @@ def test_a_database_that_is_gone_is_told_as_such(tmp_path: Path, demo_folder: Pa
         made.app.database.close()
         for file in made.app.data_dir.glob("digest.db*"):
             file.unlink()
-        assert made.client.get("/healthz").status_code == 503
+        assert made.client.get("/readyz").status_code == 503
 
 
 def test_errors_are_pages_for_people_and_json_for_programs(site: WebSite) -> None:

@@ -20,7 +20,7 @@ __all__ = ["demo_folder", "site"]
 
 # Everybody: what is public, or proves by its address or by a cookie of its own who may.
 PUBLIC = {
-    "GET /static/{made}/{name}", "GET /favicon.ico", "GET /robots.txt", "GET /healthz",
+    "GET /static/{made}/{name}", "GET /favicon.ico", "GET /robots.txt", "GET /healthz", "GET /readyz",
     "GET /", "GET /search", "GET /archive", "GET /papers/{ref:path}",
     "GET /papers/{paper_id:int}.bib", "GET /papers/{paper_id:int}.ris",
     "GET /feeds", "GET /feeds/{file}",
@@ -44,6 +44,8 @@ OWNER = {
     "GET /transfer", "GET /import", "POST /import", "GET /export.json", "GET /export.opml",
     "GET /delete", "POST /delete", "GET /rate/ten",
 }  # fmt: skip
+# The operator's programs: by a token, or on this machine.
+MACHINES = {"GET /metrics"}
 ONE_CLICK = "POST /u/{token}"
 PASSWORD = "a password for tests only"
 
@@ -69,6 +71,7 @@ ADMIN = {one for one in ALL if one.partition(" ")[2].startswith("/admin")}
 PROGRAMS = {one for one in ALL if one.partition(" ")[2].startswith("/api/me")}
 GROUPS = {
     "public": PUBLIC, "token": BY_TOKEN, "rater": RATER, "owner": OWNER, "admin": ADMIN, "programs": PROGRAMS,
+    "machines": MACHINES,
 }  # fmt: skip
 
 
@@ -120,6 +123,8 @@ def test_a_stranger_comes_no_further(with_admin: WebSite) -> None:
     """What is a reader's or the operator's answers nobody else."""
     for route in RATER | OWNER | PROGRAMS:
         assert ask(with_admin.browser(), route).status_code == 401, route
+    for route in MACHINES:
+        assert ask(with_admin.browser(), route).status_code == 404, route
     for route in ADMIN - {"GET /admin/login", "POST /admin/login"}:
         answer = ask(with_admin.browser(), route)
         assert answer.status_code in (401, 303), route

@@ -550,6 +550,15 @@ def test_all_sent_before() -> None:
     is_because(answer, Cause.ALL_SENT_BEFORE, "The one paper")
 
 
+def test_of_a_day_long_ago_it_says_that_it_is_not_known_any_more() -> None:
+    """Neither that nothing ran nor that there was no mail, where only the records of it are gone."""
+    is_because(explain(facts(is_forgotten=True)), Cause.FORGOTTEN, "3 August 2026", "not known any more")
+    put_away = issue(is_put_away=True)
+    is_because(explain(facts(issue=put_away)), Cause.FORGOTTEN, "10 papers", "how it was sent is not known")
+    sent = delivery(DeliveryStatus.SENT, sent_at=utc("2026-08-03T06:02"))
+    assert explain(facts(issue=put_away, delivery=sent)).code is Cause.SENT
+
+
 def test_nothing_above_the_threshold() -> None:
     answer = empty_reason(
         facts(checks=(check(entries=41),), n_candidates=41, n_already_sent=29, n_below_threshold=12)

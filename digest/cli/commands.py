@@ -5,25 +5,34 @@ from typing import Annotated
 import typer
 
 from digest.cli import (
+    backup,
+    doctor,
+    dump,
     evaluate,
     explaining,
+    groups,
     incoming,
+    key,
     mail,
     papers,
     profile,
+    prune,
     rating,
     readers,
     reading,
     sending,
+    serve,
     setup,
     sources,
+    status,
     web,
 )
 from digest.cli.state import State
 
 MODULES = (
-    *(setup, reading, sources, sending, explaining, mail, incoming),
-    *(papers, readers, profile, rating, web, evaluate),
+    *(setup, status, doctor, serve, reading, sources, sending, explaining, mail, incoming),
+    *(papers, readers, groups, profile, rating, web, evaluate),
+    *(backup, dump, prune, key),
 )
 
 

@@ -1,6 +1,7 @@
 """Commands on what comes back: bounces, complaints, replies, and addresses that are not written to."""
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -44,6 +45,7 @@ def read_bounces(context: typer.Context, place: Place = None, as_json: Json = Fa
     With - it exits with 75 if the mail that came back is still being sent: a mail server then tries later.
     """
     from digest.mailbox import open_mailbox
+    from digest.upkeep import run_bounces
 
     here = state(context)
     settings = here.settings
@@ -52,24 +54,22 @@ def read_bounces(context: typer.Context, place: Place = None, as_json: Json = Fa
     if place is None:
         raise UsageError("say what to read: a Maildir, an imaps:// address or - (or set bounce_mailbox)")
     app = here.app
-    incoming = app.incoming()
     # One mail on stdin is somebody's pipe: it must not be lost because another run reads a mailbox.
     if place == "-":
         if sys.stdin is None:
             raise UsageError("there is no mail to read: stdin is closed")
         with open_mailbox(place, stream=sys.stdin.buffer) as mailbox:
-            _tell(incoming.read(mailbox, app.now()), as_json=as_json, is_pipe=True)
+            _tell(app.incoming().read(mailbox, app.now()), as_json=as_json, is_pipe=True)
         return
-    with app.lock("bounces") as is_ours:
-        if not is_ours:
-            print_json({"locked": True}) if as_json else print_lines("another run is at work")
-            return
-        with open_mailbox(place) as mailbox, progress("Reading mail") as say:
-            counts = incoming.read(mailbox, app.now(), progress=say)
-    _tell(counts, as_json=as_json)
+    with progress("Reading mail") as say:
+        outcome = run_bounces(app, here.moment(), place, progress=say)
+    if outcome.locked:
+        print_json({"locked": True}) if as_json else print_lines("another run is at work")
+        return
+    _tell(outcome.counts, as_json=as_json)
 
 
-def _tell(counts: dict[str, int], *, as_json: bool, is_pipe: bool = False) -> None:
+def _tell(counts: Mapping[str, int], *, as_json: bool, is_pipe: bool = False) -> None:
     """Print what became of the mails, and end with the exit code that says so."""
     print_json(counts) if as_json else print_lines(in_words(counts))
     if counts["unproven"]:

@@ -1,16 +1,12 @@
-"""Commands about the way mail leaves: ``digest mail check`` and ``digest mail test``."""
+"""Commands about the way mail leaves: ``digest mail check``, ``test`` and ``operator``."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from digest.cli.state import Json, note, print_json, print_lines, state
-from digest.errors import DeliveryError, StorageError
-
-if TYPE_CHECKING:
-    from digest.config import Settings
-    from digest.pipeline.mail_check import MailSetup
+from digest.errors import DeliveryError, StorageError, UsageError
 
 
 def register(cli: typer.Typer) -> None:
@@ -18,6 +14,7 @@ def register(cli: typer.Typer) -> None:
     mail = typer.Typer(help="The way mail leaves, and what receivers look up about it.", no_args_is_help=True)
     mail.command("check")(check)
     mail.command("test")(send_test)
+    mail.command("operator")(tell_operator)
     cli.add_typer(mail, name="mail")
 
 
@@ -35,11 +32,11 @@ def check(
 ) -> None:
     """Look up SPF, DKIM, DMARC and MX of your domains, and say what is missing. Sends nothing."""
     from digest.domains import DnsResolver
-    from digest.pipeline.mail_check import check_mail, nothing_to_check
+    from digest.pipeline.mail_check import check_mail, nothing_to_check, setup_of
     from digest.pipeline.mail_probe import probe_server
 
     here = state(context)
-    setup = _setup(here.settings, tuple(sends_from or ()))
+    setup = setup_of(here.settings, tuple(sends_from or ()))
     now = here.fixed_now or datetime.now(UTC)
     # Where nothing is asked, it does not matter that this machine names no name server.
     resolver = None if nothing_to_check(setup) else DnsResolver(nameserver)
@@ -47,27 +44,6 @@ def check(
     print_json(result.as_dict()) if as_json else print_lines(*result.lines())
     if not result.ok:
         raise typer.Exit(1)
-
-
-def _setup(settings: "Settings", sends_from: tuple[str, ...]) -> "MailSetup":
-    """What the check needs to know of the settings."""
-    from digest.mailer import parse_smtp_url
-    from digest.pipeline.mail_check import MailSetup
-
-    relay = None
-    if settings.way == "smtp" and settings.smtp_url is not None:
-        relay = parse_smtp_url(settings.smtp_url.get_secret_value())
-    return MailSetup(
-        sender=settings.sender,
-        bounce_address=settings.bounce_address or settings.sender,
-        unsubscribe_address=settings.unsubscribe_address or settings.sender,
-        channel=settings.way,
-        relay=relay,
-        base_url=settings.base_url,
-        address_tags=settings.address_tags,
-        dkim_selector=settings.dkim_selector,
-        sends_from=sends_from,
-    )
 
 
 def send_test(
@@ -105,3 +81,26 @@ _HANDED_OVER = (
     "folder, then at what digest mail check says."
 )
 _STORED = "It goes no further than that; set smtp_url to send to other machines."
+
+
+def tell_operator(
+    context: typer.Context,
+    subject: Annotated[str, typer.Option("--subject", help="What the mail is about.")],
+) -> None:
+    """Mail what standard input says to operator_address, at once; needs no database."""
+    import sys
+
+    from digest.app import channel_opener
+    from digest.pipeline.operator_mail import OperatorMail, send_operator_mail
+
+    here = state(context)
+    settings = here.settings
+    if settings.operator_address is None:
+        raise UsageError("nobody is to be told: set operator_address")
+    text = sys.stdin.read()
+    if not text.strip():
+        raise UsageError("there is nothing to send: give the text on standard input")
+    mail = OperatorMail(settings.sender, settings.list_name, settings.operator_address, subject, text)
+    now = here.fixed_now or datetime.now(UTC)
+    reply = send_operator_mail(channel_opener(settings)(), mail, now)
+    print_lines(f"{settings.operator_address}: {reply}")

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from digest.cli.importing import import_subscribers
 from digest.cli.state import Json, note, parse_date, print_json, print_lines, state
 from digest.errors import UsageError
 
@@ -23,6 +24,7 @@ def register(cli: typer.Typer) -> None:
     subscriber.command("activate")(activate_subscriber)
     subscriber.command("pause")(pause_subscriber)
     subscriber.command("remove")(remove_subscriber)
+    subscriber.command("import")(import_subscribers)
     cli.add_typer(subscriber, name="subscriber")
     interest = typer.Typer(help="What a reader cares about.", no_args_is_help=True)
     interest.command("add")(add_interest)
@@ -79,7 +81,9 @@ def list_subscribers(context: typer.Context, as_json: Json = False) -> None:
 
 
 def show_subscriber(context: typer.Context, email: Email, as_json: Json = False) -> None:
-    """Show one reader: schedule, interests, private feeds."""
+    """Show one reader: schedule, interests, groups, private feeds, and how they agreed."""
+    from digest.pipeline.consent import consent_line
+
     shown = _show(context, email)
     if as_json:
         print_json(shown)
@@ -89,6 +93,8 @@ def show_subscriber(context: typer.Context, email: Email, as_json: Json = False)
         day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
         print_lines(f"  {row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}")
     print_lines(*(f"  {interest_line(row)}" for row in shown["interests"]))
+    print_lines(*(f"  belongs to {name}" for name in shown["groups"]))
+    print_lines(*(f"  agreed {consent_line(row)}" for row in shown["consents"]))
     print_lines(*(f"  {kind}: {where}" for kind, where in shown["feeds"].items()))
 
 

@@ -36,6 +36,7 @@ def register(cli: typer.Typer) -> None:
     cli.command("why")(why)
     deliveries = typer.Typer(help="What was sent, and what not and why.", no_args_is_help=True)
     deliveries.command("list")(list_deliveries)
+    deliveries.command("presume")(presume_deliveries)
     cli.add_typer(deliveries, name="deliveries")
     feeds = typer.Typer(help="The feeds that are published.", no_args_is_help=True)
     feeds.command("write")(write_feeds)
@@ -92,8 +93,13 @@ def _print_waiting(here: State, day: str | None, *, as_json: bool) -> None:
 
 
 def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Refresh, compose and deliver: the line for cron."""
-    from digest.runs import run_all
+    """Refresh, compose and deliver: the line for cron.
+
+    Reads the mailbox of bounces too where one is set. The first run after three in the morning also does the
+    work of the night: the model fitted again, what is too old dropped, a copy kept; not with --now or --date.
+    That is all that digest serve does, once. Beside it, or beside another run, it does no harm.
+    """
+    from digest.upkeep import run_once
 
     here = state(context)
     if dry_run:
@@ -101,7 +107,7 @@ def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_j
         return
     try:
         with progress("Running") as say:
-            steps, ok = run_all(here.app, here.moment(date), progress=say)
+            steps, ok = run_once(here.app, here.moment(date), progress=say)
     except KeyboardInterrupt:
         note("digest: stopped; what it had not finished is done by the next run")
         leave(130)
@@ -117,9 +123,7 @@ def _print_steps(steps: dict[str, Any]) -> None:
     from digest.runs import summarise
 
     print_lines(*summarise(steps["refresh"].get("sources", [])))
-    for name in ("enrich", "compose", "deliver"):
-        if name not in steps:
-            continue
+    for name in [name for name in steps if name != "refresh"]:
         counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
         print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts)}")
     for name, step in steps.items():
@@ -189,6 +193,15 @@ def list_deliveries(
         told = row["reason"] or row["reply"] or ""
         who = row["recipient"] or subscriber or ""
         print_lines(f"{when}  {who}  {row['status']}{at}" + (f": {told}" if told else ""))
+
+
+def presume_deliveries(context: typer.Context, as_json: Json = False) -> None:
+    """Mark what waits as perhaps sent: for a copy of the data, put away before the original sends."""
+    from digest.pipeline.presuming import presume_sent
+
+    here = state(context)
+    count = presume_sent(here.app.database, here.moment().now)
+    print_json({"presumed": count}) if as_json else print_lines(f"{count} presumed sent")
 
 
 def write_feeds(context: typer.Context, as_json: Json = False) -> None:

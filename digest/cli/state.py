@@ -52,7 +52,7 @@ class State:
         from digest.app import make_app
         from digest.logs import set_up_logging
 
-        set_up_logging(self.settings.log_level)
+        set_up_logging(self.settings.log_level, form=self.settings.log_format)
         return make_app(self.settings, now=self.fixed_now)
 
     def close(self) -> None:

@@ -1,17 +1,12 @@
 """The command that serves the web, and the password of its pages for the operator."""
 
-import socket
 import sys
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from digest.cli.state import note, print_lines, state
 from digest.errors import UsageError
-
-if TYPE_CHECKING:
-    from digest.config import Settings
 
 
 def register(cli: typer.Typer) -> None:
@@ -53,47 +48,11 @@ def web(
     """
     if context.invoked_subcommand is not None:
         return
-    import uvicorn
-
-    from digest.web import make_web
+    from digest.web.running import address_of, listen, make_server
 
     app = state(context).app
-    with _listen(app.settings, host, port) as listening:
-        where = listening.getsockname()
-        shown = f"[{where[0]}]" if ":" in where[0] else where[0]
-        note(f"digest: the web is at {app.settings.base_url or f'http://{shown}:{where[1]}'}/")
+    with listen(app.settings, host, port) as listening:
+        note(f"digest: the web is at {address_of(listening, app.settings)}")
         if app.settings.sign_ups == "open" and app.settings.base_url is None:
             note("digest: nobody can sign up by mail: set base_url, which the mail's link leads to")
-        server = uvicorn.Server(
-            uvicorn.Config(
-                make_web(app),
-                lifespan="off",
-                access_log=False,  # addresses hold tokens
-                log_config=None,
-                proxy_headers=False,  # seen to inside, so that it is the same everywhere
-                server_header=False,
-                timeout_graceful_shutdown=10,
-                limit_concurrency=1000,
-            )
-        )
-        server.run(sockets=[listening])
-
-
-def _listen(settings: "Settings", host: str | None, port: int | None) -> socket.socket:
-    """A socket that listens; ``UsageError`` in words where that cannot be."""
-    host = settings.web_host if host is None else host
-    port = settings.web_port if port is None else port
-    with ExitStack() as on_failure:
-        try:
-            # With its protocol's number: asyncio ends Nagle's delay (40 ms an answer) only where it sees TCP.
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            listening = on_failure.enter_context(socket.socket(family, kind, protocol))
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(512)
-        except OSError as error:
-            raise UsageError(
-                f"the web cannot listen on {host} port {port}: {error.strerror or error}"
-            ) from error
-        on_failure.pop_all()
-    return listening
+        make_server(app).run(sockets=[listening])

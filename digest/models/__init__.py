@@ -4,6 +4,7 @@ SQLModel tables validate nothing on construction; values are checked where they 
 """
 
 from digest.models.base import UtcDateTime, metadata
+from digest.models.groups import Consent, Group, Membership
 from digest.models.readers import (
     Feedback,
     Interest,
@@ -41,15 +42,18 @@ from digest.models.sending import (
 __all__ = [
     "Bounce",
     "Check",
+    "Consent",
     "Delivery",
     "DomainPace",
     "Enrichment",
     "Feedback",
+    "Group",
     "Interest",
     "Issue",
     "LearnedState",
     "Letter",
     "ListedEntry",
+    "Membership",
     "Observation",
     "Paper",
     "PaperId",

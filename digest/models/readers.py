@@ -65,7 +65,7 @@ class Subscription(Base, table=True):
     """When and by which channels a subscriber is served. ``weekday`` counts from Monday = 0.
 
     ``max_papers`` and ``trend_weight`` are ``None`` where the settings' defaults hold; ``hidden_sections``
-    are headings that the reader does not want.
+    are headings that the reader does not want. ``language`` is ``None`` where that of the installation holds.
     """
 
     __tablename__ = "subscriptions"
@@ -80,6 +80,7 @@ class Subscription(Base, table=True):
     max_papers: int | None = None
     trend_weight: float | None = None
     hidden_sections: list[str] = make_list("hidden_sections")
+    language: str | None = None
     created_at: datetime = make_time("created_at")
 
 
@@ -105,8 +106,8 @@ class SignUp(Base, table=True):
 
     One row per (address, UTC day): asked again, the last ``wishes`` stand. The mail's link carries a token
     of 256 bits that is made from ``nonce`` and the secret key; only its SHA-256, ``token_hash``, is kept.
-    ``kind`` is that of the letter: a confirmation, or to who is known already a reminder, whose row confirms
-    nothing.
+    ``kind`` is that of the letter: a confirmation, an invitation, or to who is known already a reminder, whose
+    row confirms nothing. ``origin`` names the file that an invited reader was imported from.
     """
 
     __tablename__ = "sign_ups"
@@ -119,6 +120,7 @@ class SignUp(Base, table=True):
     nonce: str
     token_hash: str = Field(unique=True)
     wishes: dict[str, Any] = Field(default_factory=dict, sa_column=Column("wishes", JSON, nullable=False))
+    origin: str = make_text("origin")
     asked_at: datetime = make_time("asked_at", index=True)
     expires_at: datetime = make_time("expires_at")
     confirmed_at: datetime | None = make_time("confirmed_at", null=True)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
+from digest.branding import PLAIN, Look
 from digest.cards import Link, card_reasons
 from digest.message import (
     Fragment,
@@ -50,8 +51,12 @@ from digest.render import (
     text_number,
     text_why,
 )
-from digest.tokens import TAG_CHARS, make_tag, make_token, reader_reference, tag_address
+from digest.tokens import TAG_CHARS, Secret, make_tag, make_token, reader_reference, tag_address
+from digest.translation import ENGLISH, in_language, speaking
+from digest.translation import gettext as _
+from digest.translation import language as spoken_language
 from digest.types import Cadence, IssueItem, IssueView, Section
+from digest.wording import spoken
 
 __all__ = ["Addressee", "Assembler", "Envelope"]
 
@@ -71,7 +76,8 @@ Skeleton = tuple[Fragment | str, ...]
 class Envelope:
     """What all mails of this installation have in common.
 
-    ``address_tags``: mail to ``local+anything@domain`` reaches ``local@domain``.
+    ``address_tags``: mail to ``local+anything@domain`` reaches ``local@domain``. ``language`` is that of
+    readers who chose none.
     """
 
     sender: str
@@ -79,8 +85,10 @@ class Envelope:
     unsubscribe_address: str
     bounce_address: str
     base_url: str | None
-    secret: bytes
+    secret: Secret
     address_tags: bool = True
+    look: Look = PLAIN
+    language: str = ENGLISH
 
     @property
     def domain(self) -> str:
@@ -90,11 +98,15 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """The reader a mail is for: what their links are signed with, and how often they are served."""
+    """The reader a mail is for: what their links are signed with, and how often they are served.
+
+    ``shared``: it goes to a list of people, and holds no link that is one person's.
+    """
 
     subscriber_id: int
     token_version: int
     cadence: Cadence = Cadence.DAILY
+    shared: bool = False
 
 
 class _Body(NamedTuple):
@@ -132,19 +144,30 @@ class Assembler:
 
         Raises ``DeliveryError`` (see ``make_message``).
         """
-        ctx = self._links(view, reader)
-        body = self._body(view, ctx, self._token("feedback", reader))
-        if body is None:
+        if reader.shared:  # one a day: nothing to share with other mails
             return self.slow_message(view, reader, recipient, message_id)
-        return make_message_from_fragments(self._headers(view, ctx, recipient, message_id), *body)
+        with speaking(in_language(view.language, self.envelope.language)):
+            said = spoken(view)
+            ctx = self._links(said, reader)
+            body = self._body(said, ctx, self._token("feedback", reader))
+            if body is not None:
+                return make_message_from_fragments(self._headers(said, ctx, recipient, message_id), *body)
+        return self.slow_message(view, reader, recipient, message_id)
 
     def slow_message(self, view: IssueView, reader: Addressee, recipient: str, message_id: str) -> bytes:
         """The same by the plain way: each mail rendered and encoded by itself."""
-        ctx = self.context(view, reader)
+        with speaking(in_language(view.language, self.envelope.language)):
+            view = spoken(view)
+            ctx = self.context(view, reader)
+            text, html = render_text(view, ctx), render_html(view, ctx)
         headers = self._headers(view, ctx, recipient, message_id)
-        return make_message(
-            MessageParts(**asdict(headers), text=render_text(view, ctx), html=render_html(view, ctx))
-        )
+        if reader.shared:
+            # How to leave, and whom to ask, is what the list's own headers say (RFC 2369).
+            list_id = f"group-{reader.subscriber_id}.{headers.list_id}"
+            headers = replace(
+                headers, list_id=list_id, unsubscribe_url=None, unsubscribe_mailto=None, help_url=None
+            )
+        return make_message(MessageParts(**asdict(headers), text=text, html=html))
 
     def letter(self, letter: Letter, recipient: str, message_id: str) -> bytes:
         """A mail that is no issue. It belongs to no list, so there is nothing to leave.
@@ -171,6 +194,9 @@ class Assembler:
 
         Without a web of ours there is no link to us; everything then goes by mail.
         """
+        if reader.shared:
+            base = self.envelope.base_url
+            return MailContext(self.envelope.list_name, "", base, is_shared=True, look=self.envelope.look)
         token = self._token("feedback", reader)
         ids = (item.paper.paper_id for item in view.items)
         return replace(self._links(view, reader), feedback={one: self._feedback(one, token) for one in ids})
@@ -190,9 +216,10 @@ class Assembler:
             preferences_url=f"{base}/p/{change}" if base else None,
             view_url=self._view_url(view.issue_id, reader),
             other_cadence=Link(
-                f"{other.value.capitalize()} instead",
+                _("Daily instead") if other is Cadence.DAILY else _("Weekly instead"),
                 self._change_links[other].replace(_TOKEN, change),
             ),
+            look=envelope.look,
         )
 
     def _view_url(self, issue_id: int, reader: Addressee) -> str | None:
@@ -263,7 +290,7 @@ class Assembler:
         links = [encode_fragment(str(escape(link.url))) for link in page.leave]
         key = (page.list_name, page.date, page.coverage, page.notice, *(one.label for one in page.leave))
         has_rows = bool(view.items)
-        around = self._skeleton(("page", has_rows, *key), lambda: _marked_page(page, has_rows=has_rows))
+        around = self._skeleton(("page", has_rows, *key), lambda: self._marked_page(page, has_rows))
         room = MAX_HTML_BYTES - sum(one.size for one in _filled(around, values, links))
         for limit in EXCERPTS:
             middle = self._rows(view, limit, values)
@@ -285,7 +312,7 @@ class Assembler:
         return rows
 
     def _heading(self, section: Section) -> Skeleton:
-        return self._skeleton(("heading", section), lambda: render_heading(section))
+        return self._skeleton(("heading", section), lambda: render_heading(section, self.envelope.look))
 
     def _row(
         self, zone: str, limit: int, item: IssueItem, has_interest: bool, has_reasons: bool, is_last: bool
@@ -303,7 +330,9 @@ class Assembler:
             shown = MailContext(
                 "", "", self.envelope.base_url, feedback={item.paper.paper_id: links}
             ).usable_feedback
-            return render_row(marked, shown.get(item.paper.paper_id), is_last=is_last)
+            return render_row(
+                marked, shown.get(item.paper.paper_id), is_last=is_last, look=self.envelope.look
+            )
 
         return self._skeleton(key, make)
 
@@ -330,10 +359,23 @@ class Assembler:
         assert isinstance(after, Fragment)  # noqa: S101
         return before, after
 
+    def _marked_page(self, page: Page, has_rows: bool) -> str:
+        """The page with marks for all that differs between readers."""
+        marked = replace(
+            page,
+            subject=_SUBJECT,
+            preview=_PREVIEW,
+            why_you=_WHY,
+            leave=tuple(Link(link.label, _LINK) for link in page.leave),
+        )
+        rows = [Markup(_ROWS)] if has_rows else []  # noqa: S704 - a mark of ours
+        return render_page(marked, rows, self.envelope.look)
+
     def _skeleton(self, key: Hashable, make: Callable[[], str]) -> Skeleton:
         return self._keep(key, lambda: _cut(make()))
 
     def _keep(self, key: Hashable, make: Callable[[], Skeleton]) -> Skeleton:
+        key = (spoken_language(), key)
         found = self._kept.get(key)
         if found is None:
             found = self._kept[key] = make()
@@ -342,18 +384,6 @@ class Assembler:
         else:
             self._kept.move_to_end(key)
         return found
-
-
-def _marked_page(page: Page, *, has_rows: bool) -> str:
-    """The page with marks for all that differs between readers."""
-    marked = replace(
-        page,
-        subject=_SUBJECT,
-        preview=_PREVIEW,
-        why_you=_WHY,
-        leave=tuple(Link(link.label, _LINK) for link in page.leave),
-    )
-    return render_page(marked, [Markup(_ROWS)] if has_rows else [])  # noqa: S704 - a mark of ours
 
 
 def _joined(fragments: Iterable[Fragment]) -> Fragment:

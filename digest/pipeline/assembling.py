@@ -32,7 +32,7 @@ class Order(NamedTuple):
     def of(cls, waiting: Waiting) -> "Order":
         """The mail of that delivery."""
         cadence = Cadence(waiting.cadence or Cadence.DAILY)
-        reader = Addressee(waiting.subscriber_id or 0, waiting.token_version or 0, cadence)
+        reader = Addressee(waiting.subscriber_id or 0, waiting.token_version or 0, cadence, waiting.shared)
         return cls(waiting.issue_id, waiting.letter_id, reader, waiting.recipient, waiting.message_id)
 
 

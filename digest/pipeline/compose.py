@@ -35,6 +35,7 @@ from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
+from digest.translation import ENGLISH, in_language, speaking
 from digest.types import DeliveryStatus, IssueStatus, PaperView, Profile
 from digest.why import SourceCheck, empty_reason, summarise_coverage, waited_sentence
 
@@ -50,7 +51,8 @@ MAIL = "mail"
 class ComposeRules:
     """The settings that composing goes by.
 
-    ``sources`` names those that are configured; an issue waits for them ``hold_h`` at most.
+    ``sources`` names those that are configured; an issue waits for them ``hold_h`` at most. ``language`` is
+    that of readers who chose none.
     """
 
     window_days: int = 7
@@ -63,6 +65,7 @@ class ComposeRules:
     hold_h: float = 2.0
     sources: tuple[str, ...] = ()
     likes_half_life_days: int = 365
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ class Composer:
                 for pair in subscriber_rows.list_active(session)
                 if (only is None or pair[0].email == only) and _is_served(pair, moment)
             ]
-            turns = take_turns(session, pairs, moment, window_h=rules.issue_window_h, early=early)
+            with speaking(rules.language):
+                turns = take_turns(session, pairs, moment, window_h=rules.issue_window_h, early=early)
             if hold and moment.day is None and rules.hold_h > 0:
                 turns, held = hold_back(
                     session, turns, rules.sources, moment.now, rules.hold_h, rules.issue_window_h
@@ -270,20 +274,23 @@ class Composer:
         checks = load_checks(session, day, now, window_of(pairs[0][1], self.rules.window_days))
         drafts = []
         for (subscriber, subscription), profile, recommendations in zip(pairs, profiles, chosen, strict=True):
-            draft = Draft(
-                subscriber=subscriber,
-                subscription=subscription,
-                profile=profile,
-                local_date=day,
-                now=now,
-                recommendations=recommendations,
-                views=views,
-                coverage=self._coverage(checks, day, subscription, turns.get(subscription.id)),
-            )
-            if not recommendations:
-                last = run_rows.last_run(session, "refresh")
-                facts = empty_facts(draft, prepared, sent[profile.subscriber_id], checks, last)
-                draft = replace(draft, reason=empty_reason(facts))
+            language = in_language(subscription.language, self.rules.language)
+            with speaking(language):
+                draft = Draft(
+                    subscriber=subscriber,
+                    subscription=subscription,
+                    profile=profile,
+                    local_date=day,
+                    now=now,
+                    recommendations=recommendations,
+                    views=views,
+                    coverage=self._coverage(checks, day, subscription, turns.get(subscription.id)),
+                    language=language,
+                )
+                if not recommendations:
+                    last = run_rows.last_run(session, "refresh")
+                    facts = empty_facts(draft, prepared, sent[profile.subscriber_id], checks, last)
+                    draft = replace(draft, reason=empty_reason(facts))
             drafts.append(draft)
         return drafts
 

@@ -10,6 +10,8 @@ from digest.models import Check
 from digest.pipeline.health import is_quiet_weekend
 from digest.sources import get_kind
 from digest.storage import sources as source_rows
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.types import Verdict
 from digest.why import SourceCheck
 
@@ -21,7 +23,7 @@ EXPECTED = timedelta(days=3)
 READ = timedelta(hours=24)
 
 # Kinds that are not fetched have no module of their own to name them.
-LABELS = {"saved": "Saved pages"}
+LABELS = {"saved": gettext_noop("Saved pages")}
 
 
 def load_checks(session: Session, day: date, now: datetime, window_days: int) -> tuple[SourceCheck, ...]:
@@ -86,7 +88,7 @@ def source_labels(session: Session) -> dict[str, str]:
     labels = {}
     for name, kind in kinds.items():
         try:
-            label = LABELS.get(kind) or get_kind(kind).label
+            label = _(LABELS[kind]) if kind in LABELS else get_kind(kind).label
         except UsageError:  # a kind that is no longer installed
             label = kind
         labels[name] = f"{label} ({name})" if list(kinds.values()).count(kind) > 1 else label

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from digest.errors import DeliveryError, StorageError
+from digest.logs import with_tags
 from digest.mailer import CanBeCut, Channel, Mail, Pacer, Rate, parse_rate
 from digest.pipeline.ledger import Ledger, NotOursError
 from digest.pipeline.outcomes import Outcomes
@@ -99,7 +100,7 @@ class Crew:
         self._channels: list[Channel] = []
         self.error: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._work, name=f"sender-{number}", daemon=True)
+            threading.Thread(target=with_tags(self._work), name=f"sender-{number}", daemon=True)
             for number in range(1, line.connections + 1)
         ]
 

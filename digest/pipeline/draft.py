@@ -7,6 +7,8 @@ from datetime import date, datetime
 from digest.models import Run, Subscriber, Subscription
 from digest.ranking import Prepared
 from digest.text import truncate
+from digest.translation import ENGLISH, ngettext, speaking
+from digest.translation import gettext as _
 from digest.types import Cadence, IssueItem, IssueView, PaperView, Profile, Recommendation
 from digest.why import Explanation, RunFacts, SourceCheck, WhyFacts, notice_text
 
@@ -17,7 +19,10 @@ SUBJECT_TITLE = 90
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One issue before it is stored: what a reader would get, and why if it is nothing."""
+    """One issue before it is stored: what a reader would get, and why if it is nothing.
+
+    ``language`` is what its sentences are in.
+    """
 
     subscriber: Subscriber
     subscription: Subscription
@@ -28,15 +33,19 @@ class Draft:
     views: Mapping[int, PaperView]
     coverage: str
     reason: Explanation | None = None
+    language: str = ENGLISH
 
     @property
     def subject(self) -> str:
         """The best paper's title, and how many more there are."""
-        if not self.recommendations:
-            return "Nothing new today"
-        title = truncate(self.views[self.recommendations[0].paper_id].title, SUBJECT_TITLE)
-        more = len(self.recommendations) - 1
-        return f"{title} · and {more} more" if more else title
+        with speaking(self.language):
+            if not self.recommendations:
+                return _("Nothing new today")
+            title = truncate(self.views[self.recommendations[0].paper_id].title, SUBJECT_TITLE)
+            more = len(self.recommendations) - 1
+            if not more:
+                return title
+            return ngettext("%(title)s · and %(num)s more", "%(title)s · and %(num)s more", more, title=title)
 
     @property
     def notice(self) -> str | None:
@@ -52,6 +61,7 @@ class Draft:
                 score=one.score,
                 interest=one.interest,
                 reasons=tuple(reason.text for reason in one.reasons),
+                told=tuple(one.reasons),
             )
             for one in self.recommendations
         ]
@@ -65,6 +75,7 @@ class Draft:
             composed_at=self.now,
             zone=self.subscription.zone,
             interests=tuple(interest.name for interest in self.profile.interests),
+            language=self.language,
         )
 
 

@@ -29,6 +29,7 @@ from digest.schedule import (
 from digest.storage import days as day_rows
 from digest.storage import issues as issue_rows
 from digest.storage.days import DayRecord, RunRecord, SkippedDay
+from digest.translation import in_language, language, speaking
 from digest.types import Cadence, IssueStatus, SubscriberStatus
 from digest.why import Cause, Explanation, MissedFacts, is_made_up, missed_reason
 
@@ -246,10 +247,17 @@ def _explained(session: Session, gaps: Sequence[_Gap], window_h: int) -> list[Tu
         skipped = []
         for one in facts:
             told = replace(one, made_up_on=made_up_on) if is_made_up(causes[one.local_date]) else one
-            reason = str(_reason(told))
+            reason = _said(told, in_language(gap.turn.subscription.language, language()))
             skipped.append(SkippedDay(gap.subscription_id, one.local_date, one.zone, reason))
         turns.append(replace(gap.turn, skipped=tuple(skipped), absence=absence))
     return turns
+
+
+@lru_cache(maxsize=16384)
+def _said(facts: MissedFacts, code: str) -> str:
+    """The reason as it is stored, in that language."""
+    with speaking(code):
+        return str(missed_reason(facts))
 
 
 # Readers of one hour and zone missed the same dates for the same reasons.

@@ -16,10 +16,14 @@ from digest.storage import deliveries as delivery_rows
 from digest.storage import issues as issue_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
+from digest.storage.thinning import PUT_AWAY
 from digest.types import Cadence, DeliveryStatus, IssueStatus, Section, SubscriberStatus
 from digest.why import DeliveryFacts, IssueFacts, RunFacts, WhyFacts, explain
 
 __all__ = ["explain_day"]
+
+# The records of runs are kept for longer than this, whatever the settings.
+FORGOTTEN = timedelta(days=59)
 
 
 def explain_day(composer: Composer, email: str | int, moment: Moment) -> dict[str, Any]:
@@ -73,6 +77,9 @@ def _facts(
         checks=load_checks(session, day, now, window_of(subscription, composer.rules.window_days)),
         held_for=awaited_sources(session, composer.rules.sources, now) if is_waiting else (),
         held_until=held_until,
+        is_forgotten=due is not None
+        and subscription.created_at < due < now - FORGOTTEN
+        and not run_rows.began_before(session, due),
     )
 
 
@@ -87,6 +94,7 @@ def _issue(session: Session, issue: Issue | None) -> IssueFacts | None:
         away=sum(one.section == Section.AWAY for one in chosen),
         expires_at=issue.expires_at,
         reason=issue.reason,
+        is_put_away=issue.coverage == PUT_AWAY,
     )
 
 

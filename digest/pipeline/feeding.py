@@ -25,7 +25,10 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.storage.published import FeedReader
 from digest.storage.shown import ShownPapers
+from digest.translation import ENGLISH, in_language, speaking
+from digest.translation import gettext as _
 from digest.types import FeedLinks, PaperView, SubscriberStatus
+from digest.wording import spoken
 
 __all__ = [
     "LISTS",
@@ -53,24 +56,27 @@ RENDERERS = MappingProxyType({"rss": render_rss, "atom": render_atom, "json": re
 class FeedMaker:
     """Makes feeds of what is stored. Where they are found (``links``) is for the caller to say.
 
-    ``domain`` is in every id, ``home_url`` where a person goes on to.
+    ``domain`` is in every id, ``home_url`` where a person goes on to. What is for everybody is in
+    ``language``, what is a reader's in theirs.
     """
 
     database: Database
     composer: Composer
     list_name: str
     domain: str
+    language: str = ENGLISH
 
     def trending(self, moment: Moment, links: FeedLinks, home_url: str | None) -> FeedView:
         """What trends now, for everybody."""
-        return self.listed(
-            self.composer.trending(moment, limit=LISTED_PAPERS),
-            scope=TRENDING,
-            title="trending",
-            description="The papers that trend now, best first.",
-            links=links,
-            home_url=home_url,
-        )
+        with speaking(self.language):
+            return self.listed(
+                self.composer.trending(moment, limit=LISTED_PAPERS),
+                scope=TRENDING,
+                title=_("trending"),
+                description=_("The papers that trend now, best first."),
+                links=links,
+                home_url=home_url,
+            )
 
     def listed(
         self,
@@ -107,16 +113,17 @@ class FeedMaker:
                 for issue_id in issue_rows.list_issue_ids(session, number, limit=PRIVATE_ISSUES)
             ]
             views = issue_rows.load_issue_views(session, ids, shown)
-        return feed_from_issues(
-            [views[issue_id] for issue_id in ids],
-            authority=self.domain,
-            # Not the token: ids stay the same when the feed's address is replaced.
-            scope=f"reader-{reader.subscriber_id}",
-            title=f"{self.list_name} for you",
-            description="The same papers as in your mail.",
-            links=links,
-            home_url=home_url,
-        )
+        with speaking(in_language(reader.language, self.language)):
+            return feed_from_issues(
+                [spoken(views[issue_id]) for issue_id in ids],
+                authority=self.domain,
+                # Not the token: ids stay the same when the feed's address is replaced.
+                scope=f"reader-{reader.subscriber_id}",
+                title=_("%(title)s for you", title=self.list_name),
+                description=_("The same papers as in your mail."),
+                links=links,
+                home_url=home_url,
+            )
 
 
 def renew_feed(database: Database, subscriber: Subscriber, feeds_dir: Path) -> None:
@@ -198,12 +205,17 @@ class PublicFeed(NamedTuple):
     @property
     def title(self) -> str:
         """What the list is called."""
-        named = {TRENDING: "trending", SEARCH: "search for"} | {
-            name: f"trending this {period}" if period != "day" else "trending today"
-            for name, period in PERIODS.items()
+        named = {
+            TRENDING: _("trending"),
+            SEARCH: _("search for"),
+            "trending-day": _("trending today"),
+            "trending-week": _("trending this week"),
+            "trending-month": _("trending this month"),
         }
-        told = {"since": "from {}", "until": "until {}", "has": "with {}"}
-        narrowed = " · ".join(told.get(name, "{}").format(value) for name, value in self._words())
+        told = {"since": _("from %(day)s"), "until": _("until %(day)s"), "has": _("with code")}
+        narrowed = " · ".join(
+            told[name] % {"day": value} if name in told else value for name, value in self._words()
+        )
         return f"{named[self.name]} {narrowed}".rstrip()
 
     @property
@@ -215,8 +227,8 @@ class PublicFeed(NamedTuple):
     def description(self) -> str:
         """What is in it, in a sentence."""
         if self.name == SEARCH:
-            return "Papers that the search finds, the newest first."
-        return "The papers that trend, best first."
+            return _("Papers that the search finds, the newest first.")
+        return _("The papers that trend, best first.")
 
     def links(self, base: str) -> FeedLinks:
         """The addresses of this feed, ``base`` in front."""
@@ -277,7 +289,8 @@ class FeedShelf:
         with self._turn:  # one at a time: many who ask at once shall not make it many times
             found = self._find((*key, kind), mark)
             if found is None:
-                feed = self._feed(wanted, Moment(as_of), base)
+                with speaking(self._maker.language):
+                    feed = self._feed(wanted, Moment(as_of), base)
                 if feed is None:
                     return None
                 made = {name: _body(feed, name, as_of) for name in RENDERERS}
@@ -299,6 +312,7 @@ class FeedShelf:
                 raise ReaderLeftError
             marks = published_rows.list_marks(session, since=ALWAYS, after=0, only=reader.subscriptions)
         mark = ";".join(f"{number} {marks.get(number, '')}" for number in reader.subscriptions)
+        mark = f"{mark};{reader.language or ''}"
         found = self._find((token, base, kind), mark)
         if found is None:
             feed = self._maker.private(reader, feed_addresses(token, base), base)

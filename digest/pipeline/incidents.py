@@ -15,7 +15,7 @@ from digest.storage import sources as source_rows
 from digest.storage.database import Database
 from digest.types import Verdict
 
-__all__ = ["WORDS", "Operator", "tell_operator"]
+__all__ = ["WORDS", "Operator", "plan_for", "tell_operator"]
 
 # What a verdict says of a source, and what a person can do about it.
 WORDS = {
@@ -71,12 +71,13 @@ def tell_operator(database: Database, operator: Operator, names: Sequence[str], 
                 letter = _over(operator, source, labels[source.name], now)
                 source.incident_at = None
             session.add(source)
-            _plan(session, operator, letter, now)
+            plan_for(operator, session, letter, now)
             planned += 1
     return planned
 
 
-def _plan(session: Session, operator: Operator, letter: Letter, now: datetime) -> None:
+def plan_for(operator: Operator, session: Session, letter: Letter, now: datetime) -> None:
+    """Put a letter to the operator into the outbox."""
     message_id = make_message_id(f"{letter.kind} {letter.recipient} {letter.key}", operator.mail_domain)
     letter_rows.plan_letter(session, letter, message_id=message_id, now=now)
 

@@ -25,10 +25,11 @@ from digest.models import Bounce, Delivery, Subscriber
 from digest.pipeline.leaving import leave
 from digest.pipeline.rating import say
 from digest.storage import bounces as bounce_rows
+from digest.storage import groups as group_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
-from digest.tokens import address_tag, read_reader_reference, read_tag, read_token
+from digest.tokens import Secret, address_tag, read_reader_reference, read_tag, read_token
 from digest.types import DeliveryStatus, SubscriberStatus
 
 __all__ = ["COUNTED", "MAX_BELIEVED", "Incoming", "IncomingRules", "failures_in_a_row"]
@@ -63,7 +64,7 @@ class Incoming:
     """Reads incoming mail and acts on what is proven. Sends nothing."""
 
     database: Database
-    secret: bytes
+    secret: Secret
     rules: IncomingRules = IncomingRules()
 
     def read(
@@ -213,7 +214,7 @@ class Incoming:
         if command.kind is CommandKind.UNSUBSCRIBE and command.sender is not None:
             # The sender may be forged: for a few the harm is a nuisance. Not to listen would be the greater.
             reader = subscriber_rows.get_subscriber(session, command.sender)
-            if reader is not None:
+            if reader is not None and not group_rows.is_group(session, reader.id or 0):
                 return _believe(session, reader, now)
         return "forged" if forged else "unknown"
 

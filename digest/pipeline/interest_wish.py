@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 from digest.errors import UsageError
 from digest.pipeline.told import Told, clean_told
 from digest.text import author_fault, boost_fault, clean_text
+from digest.translation import gettext as _
 
 __all__ = [
     "MAX_ABOUT",
@@ -94,7 +95,7 @@ def read_interest(given: Mapping[str, Any]) -> InterestWish:
     )
     only = given.get("only_examples", False)
     if type(only) is not bool:
-        raise UsageError("whether an interest learns from its papers only is true or false")
+        raise UsageError(_("whether an interest learns from its papers only is true or false"))
     words: dict[str, Any] = {name: tuple(str(word) for word in given.get(name, ())) for name in WORD_LISTS}
     return InterestWish(
         name=str(given["name"]),

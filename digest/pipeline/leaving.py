@@ -15,10 +15,12 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Subscriber, Subscription
+from digest.pipeline.consent import Way, record_consent
 from digest.pipeline.moment import Moment
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
+from digest.translation import gettext as _
 from digest.types import Cadence, SubscriberStatus
 
 __all__ = [
@@ -97,7 +99,7 @@ def return_to(session: Session, reader: Subscriber, now: datetime) -> None:
         suppression = suppression_rows.get_suppression(session, reader.email)
         if suppression is not None and suppression.reason == "complained":
             raise UsageError(
-                "mail to your address was reported as spam, so only the operator can let it be sent again"
+                _("mail to your address was reported as spam, so only the operator can let it be sent again")
             )
         is_lifted = suppression_rows.delete_suppression(session, reader.email, reasons=("unsubscribed",))
         if is_lifted and was.get("suppressed"):
@@ -106,6 +108,7 @@ def return_to(session: Session, reader: Subscriber, now: datetime) -> None:
     paused_until = date.fromisoformat(was["paused_until"]) if was.get("paused_until") else None
     reader.left_from = None
     status = was.get("status", SubscriberStatus.ACTIVE.value)
+    record_consent(session, reader.id, Way.RETURN, now)
     subscriber_rows.set_status(session, reader, status, paused_until=paused_until, now=now)
 
 
@@ -183,7 +186,7 @@ def _set_cadences(session: Session, rows: Sequence[Subscription], cadences: Sequ
 def _get(session: Session, subscriber_id: int) -> Subscriber:
     reader = subscriber_rows.get_by_id(session, subscriber_id)
     if reader is None:
-        raise UsageError("nobody is subscribed by that link any more")
+        raise UsageError(_("nobody is subscribed by that link any more"))
     return reader
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from digest.errors import StorageError
+from digest.logs import with_tags
 from digest.storage import deliveries as delivery_rows
 from digest.storage.database import Database
 from digest.storage.deliveries import Decision
@@ -61,7 +62,7 @@ class Ledger:
         self._clock = clock
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._thread = threading.Thread(target=with_tags(self._work), name="ledger", daemon=True)
 
     def __enter__(self) -> "Ledger":
         self._thread.start()

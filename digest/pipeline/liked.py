@@ -15,6 +15,8 @@ from digest.storage import papers as paper_rows
 from digest.storage.database import Database
 from digest.storage.profiles import LIKED
 from digest.text import clean_text, normalise, parse_arxiv_id, parse_doi, truncate
+from digest.translation import decimal
+from digest.translation import gettext as _
 
 __all__ = [
     "LIKED",
@@ -63,9 +65,9 @@ def read_lines(database: Database, text: str) -> Liked:
             try:
                 papers.append(_meant(session, line))
             except UsageError as error:
-                problems.append(f"line {n}: {error}")
+                problems.append(_("line %(line)s: %(why)s", line=n, why=error))
     if len(lines) > MAX_LINES:
-        problems.append(f"only the first {MAX_LINES} lines were read; upload a file for more")
+        problems.append(_("only the first %(most)s lines were read; upload a file for more", most=MAX_LINES))
     return Liked(together(papers), tuple(problems))
 
 
@@ -79,7 +81,14 @@ def read_upload(database: Database, name: str, data: bytes, *, most: int = MAX_P
         found = recognise(session, library.papers[:most])
     problems = library.problems
     if len(library.papers) > most:
-        problems = (*problems, f"only the first {most:,} papers of {len(library.papers):,} are taken")
+        problems = (
+            *problems,
+            _(
+                "only the first %(most)s papers of %(all)s are taken",
+                most=decimal(most),
+                all=decimal(len(library.papers)),
+            ),
+        )
     return Liked(together(one.example() for one in found), problems)
 
 
@@ -110,8 +119,10 @@ def _clean(raw: str) -> str:
 def _meant(session: Session, line: str) -> ExamplePaper:
     found = resolve_paper(session, line)
     if found["paper_id"] is None and _NUMBER.fullmatch(line):
-        raise UsageError(f"there is no paper {line} here")
+        raise UsageError(_("there is no paper %(ref)s here", ref=line))
     is_id = parse_arxiv_id(line) or parse_doi(line)
     if found["paper_id"] is None and "://" in line and not is_id:
-        raise UsageError(f"no paper is known by {truncate(line, 80)}; give its title, arXiv id or DOI")
+        raise UsageError(
+            _("no paper is known by %(ref)s; give its title, arXiv id or DOI", ref=truncate(line, 80))
+        )
     return found

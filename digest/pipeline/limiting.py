@@ -11,6 +11,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from digest.errors import TooManyError
 from digest.mailer import Rate
+from digest.translation import gettext as _
 
 __all__ = ["Limit", "SignUpLimits"]
 
@@ -62,7 +63,7 @@ class SignUpLimits:
         """Count one request of that network. Raises ``TooManyError``."""
         if not self._per_network.take(network):
             raise TooManyError(
-                "From your network there were too many requests of this kind. Please try again later.",
+                _("From your network there were too many requests of this kind. Please try again later."),
                 retry_after_s=self._per_network.wait_s(network),
             )
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from digest.config import Settings
 from digest.domains import (
     Finding,
     Kind,
@@ -27,10 +28,10 @@ from digest.domains import (
     owner_of,
 )
 from digest.errors import UsageError
-from digest.mailer import SmtpUrl
+from digest.mailer import SmtpUrl, parse_smtp_url
 from digest.text import is_this_machine
 
-__all__ = ["MailCheck", "MailSetup", "check_mail", "nothing_to_check"]
+__all__ = ["MailCheck", "MailSetup", "check_mail", "nothing_to_check", "setup_of"]
 
 # Names that no other machine knows (RFC 6761, 6762, 8375 and the usual ones).
 _LOCAL_ENDS = ("localhost", "local", "localdomain", "internal", "lan", "home.arpa", "invalid")
@@ -53,6 +54,24 @@ class MailSetup:
     address_tags: bool = True
     dkim_selector: str | None = None
     sends_from: tuple[str, ...] = ()
+
+
+def setup_of(settings: Settings, sends_from: tuple[str, ...] = ()) -> MailSetup:
+    """What the check needs to know of the settings."""
+    relay = None
+    if settings.way == "smtp" and settings.smtp_url is not None:
+        relay = parse_smtp_url(settings.smtp_url.get_secret_value())
+    return MailSetup(
+        sender=settings.sender,
+        bounce_address=settings.bounce_address or settings.sender,
+        unsubscribe_address=settings.unsubscribe_address or settings.sender,
+        channel=settings.way,
+        relay=relay,
+        base_url=settings.base_url,
+        address_tags=settings.address_tags,
+        dkim_selector=settings.dkim_selector,
+        sends_from=sends_from,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,11 @@ class ModelStore:
         """The file of the newest model, if there is one."""
         return next(iter(self._paths()), None)
 
+    def is_behind(self, session: Session) -> bool:
+        """Whether there is a model, and papers or likes that it was not fitted on."""
+        path = self.newest()
+        return path is not None and _Size.told_by(path) != _Size.of(session)
+
     def _paths(self) -> list[Path]:
         """The kept models, the newest first."""
         found = [(path.stat().st_mtime_ns, path.name, path) for path in self.folder.glob("ranking-*.npz")]

@@ -20,7 +20,9 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.storage.overview import WAITING, IssueFilter
+from digest.translation import in_language, speaking
 from digest.types import Cadence, IssueView
+from digest.wording import spoken
 
 __all__ = [
     "PAGE",
@@ -301,5 +303,7 @@ def mail_of(database: Database, envelope: Envelope, view: IssueView, number: int
     with database.read() as session:
         get_subscriber(session, number)
         cadence = subscriber_rows.list_subscriptions(session, number)[0].cadence
-    context = Assembler(envelope).context(view, Addressee(NOBODY, 0, Cadence(cadence)))
-    return render_html(view, context)
+    with speaking(in_language(view.language, envelope.language)):
+        view = spoken(view)
+        context = Assembler(envelope).context(view, Addressee(NOBODY, 0, Cadence(cadence)))
+        return render_html(view, context)

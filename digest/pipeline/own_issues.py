@@ -14,6 +14,8 @@ from digest.storage import own_issues as own_rows
 from digest.storage.database import Database
 from digest.storage.own_issues import OwnIssue
 from digest.text import truncate
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.types import DeliveryStatus, IssueStatus, IssueView, Section
 from digest.why import Explanation
 
@@ -24,14 +26,16 @@ MAX_REASON = 200
 SHOWN = (IssueStatus.COMPOSED, IssueStatus.NOTICE, IssueStatus.EXPIRED)
 FATES: Mapping[str, str] = MappingProxyType(
     {
-        DeliveryStatus.PLANNED.value: "On its way",
-        DeliveryStatus.SENDING.value: "On its way",
-        DeliveryStatus.DEFERRED.value: "Not accepted by your mail server yet; it is tried again",
-        DeliveryStatus.REFUSED.value: "Refused by your mail server",
-        DeliveryStatus.UNCERTAIN.value: "Handed over, but no answer came: it may have arrived",
-        DeliveryStatus.SKIPPED.value: "Not sent",
-        DeliveryStatus.BOUNCED.value: "Came back",
-        DeliveryStatus.COMPLAINED.value: "Sent, and reported as unwanted",
+        DeliveryStatus.PLANNED.value: gettext_noop("On its way"),
+        DeliveryStatus.SENDING.value: gettext_noop("On its way"),
+        DeliveryStatus.DEFERRED.value: gettext_noop(
+            "Not accepted by your mail server yet; it is tried again"
+        ),
+        DeliveryStatus.REFUSED.value: gettext_noop("Refused by your mail server"),
+        DeliveryStatus.UNCERTAIN.value: gettext_noop("Handed over, but no answer came: it may have arrived"),
+        DeliveryStatus.SKIPPED.value: gettext_noop("Not sent"),
+        DeliveryStatus.BOUNCED.value: gettext_noop("Came back"),
+        DeliveryStatus.COMPLAINED.value: gettext_noop("Sent, and reported as unwanted"),
     }
 )
 # Of these the words of who refused say more.
@@ -119,15 +123,15 @@ def _line(row: OwnIssue) -> IssueLine:
 
 def _fate(row: OwnIssue) -> str:
     if row.status == IssueStatus.EXPIRED:
-        return "Made, but too late to be sent"
+        return _("Made, but too late to be sent")
     if row.status != IssueStatus.COMPOSED:
         told = Explanation.from_stored(row.reason)
-        return told.sentence if told is not None else "There was nothing to send"
+        return told.sentence if told is not None else _("There was nothing to send")
     if row.delivery is None:
-        return "In your feed"
+        return _("In your feed")
     if row.delivery == DeliveryStatus.SENT and row.sent_at is not None:
-        return f"Sent at {row.sent_at.astimezone(ZoneInfo(row.zone)):%H:%M}"
-    fate = FATES.get(row.delivery, "Sent")
+        return _("Sent at %(clock)s", clock=f"{row.sent_at.astimezone(ZoneInfo(row.zone)):%H:%M}")
+    fate = _(FATES.get(row.delivery, gettext_noop("Sent")))
     if row.delivery in EXPLAINED and row.delivery_reason:
         return f"{fate}: {truncate(' '.join(row.delivery_reason.split()), MAX_REASON)}"
     return fate

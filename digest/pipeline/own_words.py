@@ -22,6 +22,8 @@ from typing import Final
 from digest.errors import UsageError
 from digest.pipeline.wishes import MAX_ABOUT, MAX_INTERESTS, MAX_WORDS, InterestWish
 from digest.text import clean_text, parse_arxiv_id, truncate
+from digest.translation import decimal
+from digest.translation import gettext as _
 
 __all__ = ["read_own_words"]
 
@@ -74,12 +76,16 @@ class _Draft:
 def read_own_words(text: str) -> tuple[InterestWish, ...]:
     """The interests that a text names; none for an empty one. Raises ``UsageError`` for what cannot be."""
     if len(text) > MAX_TEXT:
-        raise UsageError(f"this is longer than {MAX_TEXT:,} characters; say it in fewer words")
+        raise UsageError(
+            _("this is longer than %(most)s characters; say it in fewer words", most=decimal(MAX_TEXT))
+        )
     drafts: dict[str, _Draft] = {}
     everywhere: list[str] = []
     for unit in _units(text):
         if _LINK.fullmatch(unit) or (" " not in unit and parse_arxiv_id(unit)):
-            raise UsageError(f"“{truncate(unit, MAX_NAME)}” is a paper; put it with the papers you like")
+            raise UsageError(
+                _("“%(text)s” is a paper; put it with the papers you like", text=truncate(unit, MAX_NAME))
+            )
         name, words = _named(unit)
         draft = drafts.get(name.casefold(), _Draft(name))
         _fill(draft, words)
@@ -91,9 +97,11 @@ def read_own_words(text: str) -> tuple[InterestWish, ...]:
         draft.name = draft.name or _free(draft.made_name(), drafts)
         drafts[draft.name.casefold()] = draft
         if len(drafts) > MAX_INTERESTS:  # at once: finding names for thousands takes minutes
-            raise UsageError(f"these are more than {MAX_INTERESTS} interests; join some of them")
+            raise UsageError(
+                _("these are more than %(most)s interests; join some of them", most=MAX_INTERESTS)
+            )
     if everywhere and not drafts:
-        raise UsageError("this says only what you do not want; say also what you do want")
+        raise UsageError(_("this says only what you do not want; say also what you do want"))
     return tuple(_interest(draft, everywhere) for draft in drafts.values())
 
 
@@ -175,7 +183,10 @@ def _interest(draft: _Draft, everywhere: Sequence[str]) -> InterestWish:
     lists = (draft.keywords, unwanted, draft.authors, draft.categories)
     if len(about) > MAX_ABOUT or max(map(len, lists)) > MAX_WORDS:
         raise UsageError(
-            f"“{truncate(draft.name, MAX_NAME)}” is too long for one interest; make more lines of it"
+            _(
+                "“%(name)s” is too long for one interest; make more lines of it",
+                name=truncate(draft.name, MAX_NAME),
+            )
         )
     return InterestWish(
         name=draft.name,

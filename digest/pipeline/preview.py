@@ -15,7 +15,9 @@ from digest.pipeline.readers import get_subscriber
 from digest.render import render_html, render_text
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
+from digest.translation import in_language, speaking
 from digest.types import Cadence, IssueStatus, IssueView, Recommendation, Section
+from digest.wording import spoken
 
 __all__ = ["preview_as", "told_reasons"]
 
@@ -66,11 +68,13 @@ def preview_as(
         return _as_json(view, chosen, stored, reason), composed_at
     assembler = Assembler(deliverer.envelope)
     reader = Addressee(subscriber.id, subscriber.token_version, Cadence(subscription.cadence))
-    context = assembler.context(view, reader)
-    if form == "html":
-        return render_html(view, context), composed_at
-    if form == "text":
-        return render_text(view, context), composed_at
+    with speaking(in_language(view.language, deliverer.envelope.language)):
+        said = spoken(view)
+        context = assembler.context(said, reader)
+        if form == "html":
+            return render_html(said, context), composed_at
+        if form == "text":
+            return render_text(said, context), composed_at
     message_id = make_message_id(f"preview {subscription.id} {day}", composer.rules.mail_domain)
     return assembler.message(view, reader, subscriber.email or email, message_id), composed_at
 

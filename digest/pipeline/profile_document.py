@@ -25,6 +25,7 @@ from typing import Any, Final
 from digest.errors import UsageError
 from digest.pipeline.wishes import InterestWish, Wishes
 from digest.text import clean_lines, clean_text, id_title, parse_arxiv_id, parse_doi, safe_url, truncate
+from digest.translation import gettext as _
 from digest.types import Entry, FeedbackKind
 
 __all__ = ["FORMAT", "VERSION", "Pause", "ProfileDocument", "SaidWord", "load_json", "read_profile"]
@@ -107,9 +108,9 @@ def load_json(data: bytes) -> object:
     try:
         return json.loads(data.decode("utf-8-sig"), parse_int=_bounded, parse_constant=lambda _: None)
     except RecursionError:
-        raise UsageError("this file is nested too deeply to be a profile") from None
+        raise UsageError(_("this file is nested too deeply to be a profile")) from None
     except ValueError:
-        raise UsageError("this file is no JSON, or was cut off") from None
+        raise UsageError(_("this file is no JSON, or was cut off")) from None
 
 
 def _bounded(digits: str) -> int | None:
@@ -122,9 +123,9 @@ def read_profile(document: object) -> ProfileDocument:
     Raises ``UsageError`` for what is no profile, one of a later version, and wishes that cannot be.
     """
     if not isinstance(document, Mapping) or document.get("format") != FORMAT:
-        raise UsageError("this is no profile; a profile is what “Everything about you” gives")
+        raise UsageError(_("this is no profile; a profile is what “Everything about you” gives"))
     if type(document.get("version")) is not int or document["version"] != VERSION:
-        raise UsageError("this profile is of another version of this program; update the older one")
+        raise UsageError(_("this profile is of another version of this program; update the older one"))
     problems = _Problems()
     papers = _read_papers(document.get("papers"), problems)
     places = frozenset(place for place, paper in enumerate(papers) if paper is not None)
@@ -163,7 +164,7 @@ def _list(value: object, most: int, problems: _Problems, what: str) -> list[Any]
 
 def _read_papers(value: object, problems: _Problems) -> tuple[Entry | None, ...]:
     papers = tuple(map(_read_paper, _list(value, MAX_PAPERS, problems, "papers")))
-    for _ in range(papers.count(None)):
+    for _missing in range(papers.count(None)):
         problems.add("a paper without a title, arXiv id or DOI")
     return papers
 
@@ -212,7 +213,7 @@ def _day(value: object) -> date | None:
 
 def _read_wishes(value: object, places: frozenset[int]) -> Wishes:
     if not isinstance(value, Mapping):
-        raise UsageError("this profile has no wishes")
+        raise UsageError(_("this profile has no wishes"))
     try:
         wishes = Wishes.from_dict(value)
     except UsageError as error:
@@ -284,7 +285,7 @@ def _time(value: object) -> datetime | None:
 def _read_received(value: object, places: frozenset[int], problems: _Problems) -> tuple[int, ...]:
     given = _list(value, MAX_PAPERS, problems, "received papers")
     fitting = [one for one in given if type(one) is int and one in places]
-    for _ in range(len(given) - len(fitting)):
+    for _other in range(len(given) - len(fitting)):
         problems.add("a received paper that is not among the papers")
     return tuple(dict.fromkeys(fitting))
 

@@ -25,6 +25,7 @@ from digest.storage import published as published_rows
 from digest.storage.database import Database
 from digest.storage.published import FeedReader
 from digest.storage.shown import ShownPapers
+from digest.translation import ENGLISH
 from digest.types import FeedLinks, SubscriberStatus
 
 __all__ = ["Publisher"]
@@ -57,6 +58,7 @@ class Publisher:
     base_url: str | None
     list_name: str
     domain: str
+    language: str = ENGLISH
 
     def write(self, moment: Moment) -> dict[str, int]:
         """Write all feeds; return how many files were written and how many stayed as they were.
@@ -68,6 +70,7 @@ class Publisher:
     def write_changed(self, moment: Moment) -> dict[str, int]:
         """The same, without a look at feeds whose issues are those of the last time.
 
+        The trending list is made again when something was read, and once an hour, since papers grow old.
         Files that are missing are written again; those that somebody else changed are found within days.
         """
         last = self._last()
@@ -81,23 +84,26 @@ class Publisher:
             after = last.after if last else published_rows.last_issue_id(session)
             readers = published_rows.list_feed_readers(session)
             found = published_rows.list_marks(session, since=since, after=after)
-        written = self._write(TRENDING, self.trending_feed(moment))
+            seen = published_rows.last_observation_id(session)
+        trending = f"{moment.today_in('UTC')} {moment.now_in('UTC'):%Y-%m-%dT%H} {seen}"
         there, shown = self._there(), ShownPapers()
-        marks: dict[str, str] = {}
-        removed = 0
+        marks = {TRENDING: trending}
+        written = removed = 0
+        if last is None or last.marks.get(TRENDING) != trending or not _is_whole(TRENDING, there):
+            written += self._write(TRENDING, self.trending_feed(moment))
         for reader in readers:
             if reader.status == SubscriberStatus.UNSUBSCRIBED:
                 removed += self._remove(reader.token, there)
                 continue
             mark = ";".join(f"{number} {found.get(number, '')}" for number in reader.subscriptions)
+            mark = f"{mark};{reader.language}" if reader.language else mark
             marks[reader.token] = mark
-            is_whole = all(f"{reader.token}.{kind}" in there for kind in RENDERERS)
-            if last is None or last.marks.get(reader.token) != mark or not is_whole:
+            if last is None or last.marks.get(reader.token) != mark or not _is_whole(reader.token, there):
                 written += self._write(reader.token, self._private_feed(reader, shown))
         self._keep(_Published(self._settings(), since, after, marks), last)
         return {
             "written": written,
-            "unchanged": (len(marks) + 1) * len(RENDERERS) - written,
+            "unchanged": len(marks) * len(RENDERERS) - written,
             "removed": removed,
         }
 
@@ -108,7 +114,7 @@ class Publisher:
     @property
     def maker(self) -> FeedMaker:
         """What makes the feeds."""
-        return FeedMaker(self.database, self.composer, self.list_name, self.domain)
+        return FeedMaker(self.database, self.composer, self.list_name, self.domain, self.language)
 
     def _private_feed(self, reader: FeedReader, shown: ShownPapers) -> FeedView:
         return self.maker.private(reader, self._links(reader.token), self.base_url, shown)
@@ -123,6 +129,8 @@ class Publisher:
         """The names of the files in the folder: one look, not three for each reader."""
         try:
             return set(os.listdir(self.folder))  # noqa: PTH208 - names, of which there are many
+        except FileNotFoundError:  # it is made when something is written
+            return set()
         except OSError as error:
             raise StorageError(f"the folder {self.folder} cannot be read: {error.strerror}") from error
 
@@ -135,7 +143,10 @@ class Publisher:
 
     def _settings(self) -> str:
         """A hash of all that is in every feed."""
-        said = (__version__, str(self.folder), self.base_url, self.list_name, self.domain)
+        said = (
+            *(__version__, str(self.folder), self.base_url, self.list_name, self.domain),
+            self.language,
+        )
         return blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
 
     @property
@@ -161,6 +172,11 @@ class Publisher:
             write_whole(self._record, body)
         except OSError as error:
             raise StorageError(f"{self._record} cannot be written: {error.strerror}") from error
+
+
+def _is_whole(name: str, there: set[str]) -> bool:
+    """Whether all files of that feed are there."""
+    return all(f"{name}.{kind}" in there for kind in RENDERERS)
 
 
 def _write(path: Path, text: str) -> bool:

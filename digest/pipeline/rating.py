@@ -9,6 +9,7 @@ from time import monotonic
 from sqlmodel import Session
 
 from digest.errors import DigestError, UsageError
+from digest.logs import with_tags
 from digest.models import Feedback, Subscriber
 from digest.pipeline.moment import Moment
 from digest.pipeline.previewing import Previewer
@@ -17,6 +18,7 @@ from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.text import clean_lines
+from digest.translation import gettext as _
 from digest.types import FeedbackKind, IssueView, PaperView
 
 __all__ = [
@@ -187,7 +189,7 @@ def _opinion(session: Session, subscriber_id: int, paper_id: int, now: datetime)
 
 def _remembered(memory: str, now: datetime) -> tuple[str, datetime]:
     """The taste of a form, and when it was said; empty where there was none."""
-    taste, _, when = memory.partition(" ")
+    taste, _blank, when = memory.partition(" ")
     if not memory:
         return "", now
     try:
@@ -195,7 +197,7 @@ def _remembered(memory: str, now: datetime) -> tuple[str, datetime]:
     except ValueError:
         at = None
     if taste not in TASTE or at is None or at.tzinfo is None:
-        raise UsageError("what stood before cannot be read, so nothing was changed")
+        raise UsageError(_("what stood before cannot be read, so nothing was changed"))
     return taste, min(at, now)
 
 
@@ -229,7 +231,7 @@ class Foresight:
         """The issue as it would be now; ``None`` where that takes longer, or cannot be found out."""
         if patience_s <= 0:
             return None
-        looking = self._pool.submit(self._look, reader, moment)
+        looking = self._pool.submit(with_tags(self._look), reader, moment)
         try:
             return looking.result(patience_s)
         except TimeoutError:

@@ -12,15 +12,18 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
+from digest.pipeline.consent import Way, record_consent, show_consents
 from digest.pipeline.examples import resolve_paper
 from digest.pipeline.interest_wish import WORD_LISTS, check_words
 from digest.schedule import check_zone
 from digest.storage import bounces as bounce_rows
+from digest.storage import groups as group_rows
 from digest.storage import papers as paper_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.text import clean_text
+from digest.translation import gettext as _
 from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
 
 __all__ = [
@@ -32,12 +35,14 @@ __all__ = [
     "add_subscriber",
     "change_schedule",
     "check_email",
+    "check_suppression",
     "feed_links",
     "get_subscriber",
     "pause_subscriber",
     "remove_interest",
     "remove_subscriber",
     "show_subscriber",
+    "show_subscriber_basics",
 ]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -94,7 +99,7 @@ def check_email(address: str) -> str:
         # Strict, as the mailer is: what is taken here can be mailed.
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError as error:
-        raise UsageError(f"{address!r} is no mail address: {error}") from error
+        raise UsageError(_("%(address)r is no mail address: %(why)s", address=address, why=error)) from error
     # Other letters before the @ stay as they are: servers that offer SMTPUTF8 take them.
     return valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
 
@@ -121,7 +126,7 @@ def add_subscriber(
                 f"{address} is a subscriber already (digest subscriber show or change {address})"
             )
         if not feed_only:
-            _check_suppression(session, address)
+            check_suppression(session, address)
         status = SubscriberStatus.ACTIVE if active else SubscriberStatus.UNCONFIRMED
         subscriber = subscriber_rows.add_subscriber(session, email=address, status=status, now=now)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
@@ -135,12 +140,14 @@ def add_subscriber(
             created_at=now,
         )
         subscriber_rows.add_subscription(session, row)
+        if active:
+            record_consent(session, subscriber.id, Way.COMMAND, now)
         return subscriber
 
 
 def change_schedule(
     database: Database,
-    email: str,
+    email: str | int,
     *,
     cadence: str | None = None,
     weekday: str | None = None,
@@ -193,24 +200,30 @@ def pause_subscriber(
         return subscriber
 
 
-def activate_subscriber(database: Database, email: str | int, *, now: datetime) -> Subscriber:
+def activate_subscriber(
+    database: Database, email: str | int, *, now: datetime, way: Way = Way.COMMAND
+) -> Subscriber:
     """Serve a subscriber who was unconfirmed, paused, or suspended because their mail bounced.
 
-    The address counts as mended, and earlier bounces no more. Raises ``UsageError`` for an address that its
-    owner wants no mail at: that only ``digest suppression remove`` lifts.
+    For who had not agreed, or had left, the operator vouches in that ``way``. The address counts as
+    mended, and earlier bounces no more. Raises ``UsageError`` for an address that its owner wants no mail at:
+    that only ``digest suppression remove`` lifts.
     """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         if subscriber.email is not None:
             suppression_rows.delete_suppression(session, subscriber.email, reasons=("bounced",))
-            _check_suppression(session, subscriber.email)
+            check_suppression(session, subscriber.email)
         bounce_rows.forgive_bounces(session, subscriber.id)
+        if subscriber.status in (SubscriberStatus.UNCONFIRMED, SubscriberStatus.UNSUBSCRIBED):
+            record_consent(session, subscriber.id, way, now)
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
         return subscriber
 
 
-def _check_suppression(session: Session, address: str) -> None:
+def check_suppression(session: Session, address: str) -> None:
+    """Raise ``UsageError`` for an address that is not to be written to."""
     row = suppression_rows.get_suppression(session, address)
     if row is not None:
         reason = SUPPRESSED.get(row.reason, row.reason)
@@ -224,6 +237,9 @@ def remove_subscriber(database: Database, email: str | int, feeds_dir: Path) -> 
     """Delete a subscriber, all that is stored about them, and their private feeds."""
     with database.write() as session:
         subscriber = get_subscriber(session, email)
+        assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        if group_rows.is_group(session, subscriber.id):
+            raise UsageError(f"{email} stands for a group (digest group delete, or change --no-list)")
         token = subscriber.feed_token
         subscriber_rows.delete_subscriber(session, subscriber)
     for kind in ("rss", "atom", "json"):
@@ -250,6 +266,21 @@ def show_subscriber(
         "status": subscriber.status,
         "paused_until": subscriber.paused_until.isoformat() if subscriber.paused_until else None,
         "created_at": subscriber.created_at.isoformat(),
+        **show_subscriber_basics(session, subscriber.id),
+        "groups": [
+            group.name for group in group_rows.list_groups_of(session, [subscriber.id])[subscriber.id]
+        ],
+        "consents": show_consents(session, subscriber.id),
+        "feeds": {
+            kind: f"{base_url}/feeds/{token}.{kind}" if base_url else str(feeds_dir / f"{token}.{kind}")
+            for kind in ("rss", "atom", "json")
+        },
+    }
+
+
+def show_subscriber_basics(session: Session, subscriber_id: int) -> dict[str, Any]:
+    """When a subscriber is served and what they care about, JSON-ready."""
+    return {
         "subscriptions": [
             {
                 "cadence": row.cadence,
@@ -259,24 +290,20 @@ def show_subscriber(
                 "mail": row.mail,
                 "feed": row.feed,
             }
-            for row in subscriber_rows.list_subscriptions(session, subscriber.id)
+            for row in subscriber_rows.list_subscriptions(session, subscriber_id)
         ],
         "interests": [
             {"name": row.name}
             | {name: getattr(row, name) for name in WORD_LISTS}
             | {"examples": [example["title"] for example in row.examples]}
             | {"only_examples": row.only_examples}
-            for row in subscriber_rows.list_interests(session, subscriber.id)
+            for row in subscriber_rows.list_interests(session, subscriber_id)
         ],
-        "feeds": {
-            kind: f"{base_url}/feeds/{token}.{kind}" if base_url else str(feeds_dir / f"{token}.{kind}")
-            for kind in ("rss", "atom", "json")
-        },
     }
 
 
 def add_interest(
-    database: Database, email: str, name: str, words: InterestWords, *, now: datetime
+    database: Database, email: str | int, name: str, words: InterestWords, *, now: datetime
 ) -> tuple[Interest, list[str]]:
     """Add an interest, or add to the one of that name.
 
@@ -309,14 +336,14 @@ def _union(have: Sequence[str], more: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*have, *(word for word in cleaned if word)]))
 
 
-def remove_interest(database: Database, email: str, name: str) -> None:
-    """Delete an interest; ``UsageError`` where there is none of that name."""
+def remove_interest(database: Database, email: str | int, name: str, *, who: str = "") -> None:
+    """Delete an interest; ``UsageError`` where there is none of that name. ``who`` is whose, in words."""
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         if not subscriber_rows.delete_interest(session, subscriber.id, name):
             names = ", ".join(row.name for row in subscriber_rows.list_interests(session, subscriber.id))
-            raise UsageError(f"{email} has no interest named {name!r}; there is: {names or 'none'}")
+            raise UsageError(f"{who or email} has no interest named {name!r}; there is: {names or 'none'}")
 
 
 def add_feedback(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from digest.errors import FetchError, StorageError
+from digest.logs import with_tags
 from digest.models import Source, StoredPage
 from digest.pipeline.filing import CheckRow, Filing, file_page, load_history
 from digest.pipeline.health import is_due, record_health
@@ -94,7 +95,7 @@ class Refresher:
             return list(self._read_days(source, row, asked, now, end, progress))
 
         pool = ThreadPoolExecutor(min(WORKERS, len(sources)) or 1, thread_name_prefix="read")
-        results = [pool.submit(work, *one) for one in begun]
+        results = [pool.submit(with_tags(work), *one) for one in begun]
         faults = []
         try:
             for result in results:

@@ -14,6 +14,7 @@ from digest.pipeline.readers import get_subscriber
 from digest.pipeline.reading import ConfiguredSource
 from digest.storage import deliveries as delivery_rows
 from digest.storage import enrichments as enrichment_rows
+from digest.storage import groups as group_rows
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
@@ -89,11 +90,13 @@ def _rows(session: Session, papers: list[Paper]) -> list[dict[str, Any]]:
 
 
 def list_subscribers(database: Database) -> list[dict[str, Any]]:
-    """All readers, as far as a list needs."""
+    """All readers, as far as a list needs; who stands for a group is none."""
     with database.read() as session:
+        shared = group_rows.shared_ids(session)
         return [
             {"email": row.email, "status": row.status, "created_at": row.created_at.isoformat()}
             for row in subscriber_rows.list_subscribers(session)
+            if row.id not in shared
         ]
 
 

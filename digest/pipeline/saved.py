@@ -21,6 +21,7 @@ from digest.storage.database import Database
 from digest.storage.saved import SavedRow, SavedText
 from digest.storage.works import load_works
 from digest.text import clean_lines, normalise
+from digest.translation import gettext as _
 from digest.types import FeedbackKind, PaperView
 
 __all__ = [
@@ -128,7 +129,7 @@ def write_note(database: Database, subscriber_id: int, paper_id: int, note: str)
     with database.write() as session:
         number = _number(session, paper_id)
         if not saved_rows.set_note(session, subscriber_id, number, clean_note(note)):
-            raise UsageError("that paper is not on your list; save it first")
+            raise UsageError(_("that paper is not on your list; save it first"))
 
 
 def remove(database: Database, subscriber_id: int, paper_id: int, now: datetime) -> Removed | None:
@@ -155,7 +156,7 @@ def put_back(
     """
     with database.write() as session:
         if not say(session, subscriber_id, paper_id, FeedbackKind.SAVED.value, _past(saved_at, now)):
-            raise UsageError("there is no such paper any more")
+            raise UsageError(_("there is no such paper any more"))
         saved_rows.set_note(session, subscriber_id, _number(session, paper_id), clean_note(note))
 
 

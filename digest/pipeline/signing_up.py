@@ -14,12 +14,16 @@ from typing import Protocol
 
 from sqlmodel import Session
 
+from digest.branding import Look
 from digest.config import Settings
 from digest.errors import TooManyError, UsageError
 from digest.message import make_message_id
 from digest.models import Letter, SignUp, Subscriber
+from digest.pipeline.consent import Way, record_consent
 from digest.pipeline.letters import (
     CONFIRMATION,
+    CONFIRMING,
+    INVITATION,
     LIFTED,
     REMINDER,
     make_confirmation_letter,
@@ -27,15 +31,18 @@ from digest.pipeline.letters import (
 )
 from digest.pipeline.limiting import SignUpLimits
 from digest.pipeline.readers import check_email
-from digest.pipeline.wishes import Wishes, store_wishes
+from digest.pipeline.wishes import Wishes, load_wishes, store_wishes
 from digest.storage import bounces as bounce_rows
+from digest.storage import groups as group_rows
 from digest.storage import letters as letter_rows
 from digest.storage import sign_ups as sign_up_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.storage.deliveries import key_of
-from digest.tokens import make_confirmation
+from digest.tokens import Keys, make_confirmation
+from digest.translation import gettext as _
+from digest.translation import in_language, speaking
 from digest.types import SubscriberStatus
 
 __all__ = [
@@ -45,6 +52,7 @@ __all__ = [
     "ask",
     "ask_for_link",
     "confirm",
+    "hash_token",
     "read",
     "subscribe_by_feed",
 ]
@@ -71,7 +79,11 @@ class Installation(Protocol):
     def sign_up_limits(self) -> SignUpLimits:
         """How often strangers may ask."""
 
-    def secret_key(self) -> bytes:
+    @property
+    def look(self) -> Look:
+        """How mails look."""
+
+    def secret_key(self) -> Keys:
         """What tokens are made with."""
 
 
@@ -90,7 +102,7 @@ def ask(app: Installation, email: str, wishes: Wishes, *, network: str, now: dat
     """
     address, wishes = check_email(email), wishes.checked()
     if not are_sign_ups_open(app.settings):
-        raise UsageError("nobody can sign up here: the operator has closed it")
+        raise UsageError(_("nobody can sign up here: the operator has closed it"))
     app.sign_up_limits.check_network(network)
     _plan(app, address, wishes, now)
 
@@ -103,7 +115,7 @@ def ask_for_link(app: Installation, email: str, *, network: str, now: datetime) 
     """
     address = check_email(email)
     if app.settings.base_url is None:
-        raise UsageError("this installation has no address of its own, so its mails hold no links to it")
+        raise UsageError(_("this installation has no address of its own, so its mails hold no links to it"))
     app.sign_up_limits.check_network(network)
     _plan(app, address, None, now)
 
@@ -116,14 +128,17 @@ def subscribe_by_feed(app: Installation, wishes: Wishes, *, network: str, now: d
     """
     wishes = replace(wishes, mail=False, feed=True).checked()
     if app.settings.sign_ups != "open":
-        raise UsageError("nobody can sign up here: the operator has closed it")
+        raise UsageError(_("nobody can sign up here: the operator has closed it"))
     limits = app.sign_up_limits
     limits.check_network(network)
     if not limits.take_one():
-        raise TooManyError("Too many sign up at once. Please try again later.", retry_after_s=limits.wait_s())
+        raise TooManyError(
+            _("Too many sign up at once. Please try again later."), retry_after_s=limits.wait_s()
+        )
     with app.database.write() as session:
         reader = subscriber_rows.add_subscriber(session, email=None, status=SubscriberStatus.ACTIVE, now=now)
         store_wishes(session, reader, wishes, now)
+        record_consent(session, reader.id, Way.FEED, now, origin=network)
         return reader
 
 
@@ -133,11 +148,11 @@ def read(app: Installation, token: str) -> SignUp | None:
     Whether it is too old is for the caller to compare (``expires_at``).
     """
     with app.database.read() as session:
-        return sign_up_rows.get_by_hash(session, _hash(token))
+        return sign_up_rows.get_by_hash(session, hash_token(token))
 
 
-def confirm(app: Installation, token: str, now: datetime) -> Subscriber | None:
-    """The owner of an address says yes: make them a subscriber, or make them one again.
+def confirm(app: Installation, token: str, now: datetime, *, network: str = "") -> Subscriber | None:
+    """The owner of an address, at ``network``, says yes: make them a subscriber, or make them one again.
 
     A token counts once, for 48 hours: given again, it changes nothing, and the subscriber is returned as
     long as they are one. Who is one already keeps what they have. Returns ``None`` for an unknown or old
@@ -145,12 +160,14 @@ def confirm(app: Installation, token: str, now: datetime) -> Subscriber | None:
     written to again.
     """
     with app.database.write() as session:
-        row = sign_up_rows.get_by_hash(session, _hash(token))
-        if row is None or row.kind != CONFIRMATION or now >= row.expires_at:
+        row = sign_up_rows.get_by_hash(session, hash_token(token))
+        if row is None or row.kind not in CONFIRMING or now >= row.expires_at:
             return None
         reader = subscriber_rows.get_subscriber(session, row.email)
         if reader is not None and not _is_same_mailbox(reader.email, row.email):
             return None
+        if reader is not None and group_rows.is_group(session, reader.id or 0):
+            return None  # a list of people, who all have the link
         if row.confirmed_at is not None:
             return reader if reader is not None and reader.status in SERVED else None
         suppression = suppression_rows.get_suppression(session, row.email)
@@ -158,10 +175,12 @@ def confirm(app: Installation, token: str, now: datetime) -> Subscriber | None:
             return None
         row.confirmed_at = now
         sign_up_rows.add_sign_up(session, row)
-        return _welcome(session, row, reader, now)
+        return _welcome(session, row, reader, now, network)
 
 
-def _welcome(session: Session, row: SignUp, reader: Subscriber | None, now: datetime) -> Subscriber:
+def _welcome(
+    session: Session, row: SignUp, reader: Subscriber | None, now: datetime, network: str
+) -> Subscriber:
     suppression_rows.delete_suppression(session, row.email, reasons=LIFTED)
     if reader is not None and reader.status in SERVED:
         return reader
@@ -175,6 +194,10 @@ def _welcome(session: Session, row: SignUp, reader: Subscriber | None, now: date
         reader.left_from = None
         subscriber_rows.set_status(session, reader, SubscriberStatus.ACTIVE, now=now)
     store_wishes(session, reader, Wishes.from_dict(row.wishes), now)
+    is_invited = row.kind == INVITATION
+    word = f"invited from {row.origin}" if is_invited and row.origin else ""
+    way = Way.INVITE if is_invited else Way.WEB
+    record_consent(session, reader.id, way, now, origin=network, word=word)
     return reader
 
 
@@ -197,16 +220,17 @@ def _plan(app: Installation, address: str, wishes: Wishes | None, now: datetime)
     with app.database.write() as session:
         reader = subscriber_rows.get_subscriber(session, address)
         is_known = reader is not None and (wishes is None or reader.status in SERVED)
+        is_shared = group_rows.is_group(session, reader.id or 0 if reader is not None else 0)
         unanswered = sign_up_rows.count_unconfirmed(session, address, CONFIRMATION)
         row = sign_up_rows.get_of_day(session, address, today)
         if row is not None:
             # Written in any case: whether somebody asked today already is nobody's business.
-            is_open = wishes is not None and row.confirmed_at is None
+            is_open = wishes is not None and row.confirmed_at is None and row.kind != INVITATION
             sign_up_rows.ask_again(session, row, now, wishes.as_dict() if wishes and is_open else None)
             return
         if not app.sign_up_limits.take_one():
             return
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce, keys = secrets.token_bytes(NONCE_BYTES), app.secret_key()
         kind = REMINDER if is_known else CONFIRMATION
         row = SignUp(
             email=address,
@@ -214,14 +238,18 @@ def _plan(app: Installation, address: str, wishes: Wishes | None, now: datetime)
             asked_on=today,
             kind=kind,
             nonce=nonce.hex(),
-            token_hash=_hash(make_confirmation(app.secret_key(), nonce)),
+            token_hash=hash_token(make_confirmation(keys, nonce)),
             wishes=(wishes or _defaults(app.settings)).as_dict(),
             asked_at=now,
             expires_at=now + LIFE,
         )
         sign_up_rows.add_sign_up(session, row)
-        letter = _letter(app.settings, row, reader if is_known else None)
+        chosen = _language(session, row, reader if is_known else None)
+        with speaking(in_language(chosen, app.settings.language)):
+            letter = _letter(app, row, reader if is_known else None, keys.name)
         skipped = None if is_known else _obstacle(app.settings, unanswered)
+        if is_shared:
+            skipped = "it is the list address of a group, and its digest is the operator's to change"
         domain = app.settings.sender.rpartition("@")[2]
         message_id = make_message_id(f"{letter.kind} {letter.recipient} {letter.key}", domain)
         letter_rows.plan_letter(session, letter, message_id=message_id, now=now, skipped=skipped)
@@ -236,16 +264,25 @@ def _obstacle(settings: Settings, unanswered: int) -> str | None:
     return None
 
 
-def _letter(settings: Settings, row: SignUp, reader: Subscriber | None) -> Letter:
+def _language(session: Session, row: SignUp, reader: Subscriber | None) -> str | None:
+    """The language that a letter's reader chose, or chose just now."""
+    if reader is not None and reader.id is not None:
+        return load_wishes(session, reader.id).language
+    return row.wishes.get("language")
+
+
+def _letter(app: Installation, row: SignUp, reader: Subscriber | None, key_name: str) -> Letter:
     if reader is not None and reader.email is not None:
         # To the address as it is stored: the one that was given may be another mailbox.
-        return make_reminder_letter(settings.list_name, reader, row.asked_at)
-    return make_confirmation_letter(settings.list_name, row.email, row.nonce, row.asked_at)
+        return make_reminder_letter(app.settings.list_name, reader, row.asked_at, app.look)
+    key = f"{row.nonce} {key_name}"
+    return make_confirmation_letter(app.settings.list_name, row.email, key, row.asked_at, app.look)
 
 
 def _defaults(settings: Settings) -> Wishes:
     return Wishes(hour=settings.hour, zone=settings.zone)
 
 
-def _hash(token: str) -> str:
+def hash_token(token: str) -> str:
+    """What is stored of a sign-up's token."""
     return sha256(token.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()

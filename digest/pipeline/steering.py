@@ -18,6 +18,7 @@ from digest.storage import bounces as bounce_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
+from digest.translation import gettext as _
 from digest.types import SubscriberStatus
 
 __all__ = [
@@ -42,6 +43,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "size": ("max_papers", "trend_weight"),
     "sections": ("hidden_sections",),
     "channels": ("mail", "feed"),
+    "language": ("language",),
 }
 
 
@@ -81,7 +83,7 @@ def pause(database: Database, subscriber_id: int, *, until: date | None, now: da
     """Send nothing until that day of the reader's, or until they resume. Raises ``UsageError``."""
     today = local_date(now, wishes_of(database, subscriber_id).zone)
     if until is not None and not today < until <= today + LONGEST_PAUSE:
-        raise UsageError("a pause ends on a day from tomorrow on, within two years")
+        raise UsageError(_("a pause ends on a day from tomorrow on, within two years"))
     return pause_subscriber(database, subscriber_id, until=until, now=now)
 
 
@@ -93,14 +95,14 @@ def resume(database: Database, subscriber_id: int, now: datetime) -> Subscriber:
     with database.write() as session:
         subscriber = get_subscriber(session, subscriber_id)
         if subscriber.status == SubscriberStatus.UNCONFIRMED:
-            raise UsageError("this address was never confirmed; open the link of the mail that asks")
+            raise UsageError(_("this address was never confirmed; open the link of the mail that asks"))
         if subscriber.status == SubscriberStatus.UNSUBSCRIBED:
             return_to(session, subscriber, now)
             return subscriber
         if subscriber.email is not None:
             suppression_rows.delete_suppression(session, subscriber.email, reasons=("bounced",))
             if suppression_rows.get_suppression(session, subscriber.email) is not None:
-                raise UsageError("only the operator can let this address be written to again; ask them")
+                raise UsageError(_("only the operator can let this address be written to again; ask them"))
         bounce_rows.forgive_bounces(session, subscriber_id)
         subscriber.left_from = None
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
@@ -132,7 +134,7 @@ def for_reader(sentence: str) -> str:
     """A sentence on why something came or did not, without what only the operator can do about it."""
     first, *rest = _FILED.sub("", sentence).removesuffix(".").split("; ")
     kept = [first, *(part for part in rest if not _COMMAND.search(part))]
-    return "; ".join(kept).replace("digest deliver", "sending") + "."
+    return "; ".join(kept).replace("digest deliver", _("sending")) + "."
 
 
 def revoke_links(database: Database, subscriber_id: int) -> Subscriber:

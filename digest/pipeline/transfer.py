@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from digest.errors import UsageError
 from digest.models import Feedback, Subscriber
+from digest.pipeline.consent import show_consents
 from digest.pipeline.learning import take_starts, told_starts
 from digest.pipeline.profile_document import FORMAT, VERSION, Pause, ProfileDocument, SaidWord, read_profile
 from digest.pipeline.wishes import (
@@ -27,8 +28,11 @@ from digest.pipeline.wishes import (
 from digest.schedule import local_date
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
+from digest.storage.groups import list_groups_of
 from digest.storage.saved import list_feedback
 from digest.storage.works import add_works, find_works, load_works
+from digest.translation import decimal
+from digest.translation import gettext as _
 from digest.types import Entry, FeedbackKind, SubscriberStatus
 
 __all__ = ["ImportPlan", "apply_import", "export_profile", "plan_import"]
@@ -81,6 +85,9 @@ def export_profile(session: Session, subscriber: Subscriber) -> dict[str, Any]:
             for one in judged
         ],
         "received": sorted(places[paper_id] for paper_id in received),
+        # For the reader to see; an import takes neither.
+        "consents": show_consents(session, number),
+        "groups": [group.name for group in list_groups_of(session, [number])[number]],
     }
 
 
@@ -210,7 +217,9 @@ def _prepare(session: Session, subscriber: Subscriber, given: object) -> _Import
     had = issue_rows.list_sent(session, [_number(subscriber)])[_number(subscriber)]
     found.received = [one for one in papers if (one, SEEN) not in stored and one not in had]
     if len(stored) + len(found.new) + len(found.received) > MAX_FEEDBACK:
-        raise UsageError(f"with this, more than {MAX_FEEDBACK:,} words on papers would be yours")
+        raise UsageError(
+            _("with this, more than %(most)s words on papers would be yours", most=decimal(MAX_FEEDBACK))
+        )
     return found
 
 

@@ -30,6 +30,8 @@ from digest.pipeline.interest_wish import (
 )
 from digest.schedule import check_zone
 from digest.storage import subscribers as subscriber_rows
+from digest.translation import LANGUAGES, decimal
+from digest.translation import gettext as _
 from digest.types import Cadence, Section
 
 __all__ = [
@@ -77,35 +79,52 @@ class Wishes:
     max_papers: int | None = None
     trend_weight: float | None = None
     hidden_sections: tuple[str, ...] = field(default=())
+    language: str | None = None
 
     def checked(self) -> "Wishes":
         """The same with clean, bounded text; ``UsageError`` in words for what cannot be."""
         self._check_types()
         if self.cadence not in list(Cadence):
-            raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
+            raise UsageError(
+                _("%(word)r is no cadence; use one of %(words)s", word=self.cadence, words=", ".join(Cadence))
+            )
         if self.weekday not in WEEKDAYS:
-            raise UsageError(f"{self.weekday!r} is no weekday; use one of {', '.join(WEEKDAYS)}")
+            raise UsageError(
+                _(
+                    "%(word)r is no weekday; use one of %(words)s",
+                    word=self.weekday,
+                    words=", ".join(WEEKDAYS),
+                )
+            )
         if not 0 <= self.hour <= 23:
-            raise UsageError(f"{self.hour} is no hour; use 0 to 23")
+            raise UsageError(_("%(hour)s is no hour; use 0 to 23", hour=self.hour))
         if self.max_papers is not None and not 1 <= self.max_papers <= 50:
-            raise UsageError("a digest has 1 to 50 papers")
+            raise UsageError(_("a digest has 1 to 50 papers"))
         if self.trend_weight is not None and not 0 <= self.trend_weight <= 1:
-            raise UsageError("trend weighs from 0 (taste only) to 1 (trend only)")
+            raise UsageError(_("trend weighs from 0 (taste only) to 1 (trend only)"))
+        if self.language is not None and self.language not in LANGUAGES:
+            raise UsageError(
+                _(
+                    "%(language)r is no language that is spoken here; use one of %(languages)s",
+                    language=self.language,
+                    languages=", ".join(LANGUAGES),
+                )
+            )
         check_zone(self.zone)
         hidden = tuple(section.value for section in HIDEABLE if section.value in self.hidden_sections)
         if leaves_nothing(hidden):
-            raise UsageError("with every section hidden there is nothing to send; leave one, or pause")
+            raise UsageError(_("with every section hidden there is nothing to send; leave one, or pause"))
         return replace(self, interests=_checked(self.interests), hidden_sections=hidden)
 
     def _check_types(self) -> None:
         """What comes from a file can be anything."""
         numbers = (self.max_papers, self.hour)
         if any(one is not None and type(one) is not int for one in numbers):
-            raise UsageError("hours and papers are counted in whole numbers")
+            raise UsageError(_("hours and papers are counted in whole numbers"))
         if type(self.trend_weight) not in (float, int, type(None)):
-            raise UsageError("how much trend weighs is a number from 0 to 1")
+            raise UsageError(_("how much trend weighs is a number from 0 to 1"))
         if type(self.mail) is not bool or type(self.feed) is not bool:
-            raise UsageError("mail and feed are wanted (true) or not (false)")
+            raise UsageError(_("mail and feed are wanted (true) or not (false)"))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` reads it again."""
@@ -130,7 +149,7 @@ def leaves_nothing(hidden: Container[str]) -> bool:
 
 def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
     if len(interests) > MAX_INTERESTS:
-        raise UsageError(f"at most {MAX_INTERESTS} interests are kept; join some of them")
+        raise UsageError(_("at most %(most)s interests are kept; join some of them", most=MAX_INTERESTS))
     kept: list[InterestWish] = []
     names: set[str] = set()
     for one in interests:
@@ -138,14 +157,16 @@ def _checked(interests: Sequence[InterestWish]) -> tuple[InterestWish, ...]:
         if clean.is_empty:
             continue
         if not clean.name:
-            raise UsageError("an interest needs a name")
+            raise UsageError(_("an interest needs a name"))
         if clean.name in names:
-            raise UsageError(f"two interests are called {clean.name!r}; give each its own name")
+            raise UsageError(_("two interests are called %(name)r; give each its own name", name=clean.name))
         check_words((*clean.keywords, *clean.must_keywords), clean.authors)
         names.add(clean.name)
         kept.append(clean)
     if sum(len(one.examples) for one in kept) > MAX_EXAMPLES_IN_ALL:
-        raise UsageError(f"at most {MAX_EXAMPLES_IN_ALL:,} example papers are kept; remove some")
+        raise UsageError(
+            _("at most %(most)s example papers are kept; remove some", most=decimal(MAX_EXAMPLES_IN_ALL))
+        )
     return tuple(kept)
 
 
@@ -185,6 +206,7 @@ def load_wishes(session: Session, subscriber_id: int) -> Wishes:
         max_papers=row.max_papers,
         trend_weight=row.trend_weight,
         hidden_sections=tuple(row.hidden_sections),
+        language=row.language,
     )
 
 
@@ -297,4 +319,5 @@ def _fill(row: Subscription, wishes: Wishes) -> Subscription:
     row.mail, row.feed = wishes.mail, wishes.feed
     row.max_papers, row.trend_weight = wishes.max_papers, wishes.trend_weight
     row.hidden_sections = list(wishes.hidden_sections)
+    row.language = wishes.language
     return row

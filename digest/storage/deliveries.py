@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Boolean, Integer, Select, bindparam, func, or_, select, update
 from sqlmodel import Session, col
 
-from digest.models import Delivery, Issue, Letter, Subscriber, Subscription, Suppression
+from digest.models import Delivery, Group, Issue, Letter, Subscriber, Subscription, Suppression
 from digest.storage.bulk import in_batches, table
 from digest.types import DeliveryStatus, IssueStatus
 
@@ -32,6 +32,7 @@ __all__ = [
     "list_stuck",
     "list_waiting",
     "mark_data",
+    "presume",
     "sent_times",
     "suppressed",
     "withdraw",
@@ -49,6 +50,7 @@ class Waiting:
 
     Of an issue or of a letter. The reader's standing (``reader_status``, ``paused_until``,
     ``token_version``) is ``None`` for letters. ``suppressed`` is why the address is not written to.
+    ``shared``: the recipient is the list of a group.
     """
 
     delivery_id: int
@@ -70,6 +72,7 @@ class Waiting:
     cadence: str | None
     suppressed: str | None
     letter_kind: str | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ def list_waiting(s: Session, delivery_ids: Iterable[int]) -> list[Waiting]:
         query = _waiting().where(col(Delivery.id).in_(batch), col(Delivery.status).in_(WAITING))
         rows = s.execute(query.order_by(col(Delivery.id))).all()
         reasons = suppressed(s, [row[1] for row in rows])
-        columns: list[tuple[Any, ...]] = [(*row[:-1], reasons.get(key_of(row[1])), row[-1]) for row in rows]
+        columns: list[tuple[Any, ...]] = [
+            (*row[:-2], reasons.get(key_of(row[1])), row[-2], row[-1] is not None) for row in rows
+        ]
         found += [Waiting(*values) for values in columns]
     return found
 
@@ -145,12 +150,14 @@ def _waiting() -> Select[*tuple[Any, ...]]:
             func.coalesce(col(Issue.zone), "UTC"),
             *(col(column) for column in (Subscriber.id, Subscriber.status, Subscriber.paused_until)),
             *(col(column) for column in (Subscriber.token_version, Subscription.cadence, Letter.kind)),
+            col(Group.id),
         )
         .select_from(Delivery)
         .outerjoin(Issue, col(Issue.id) == col(Delivery.issue_id))
         .outerjoin(Letter, col(Letter.id) == col(Delivery.letter_id))
         .outerjoin(Subscription, col(Subscription.id) == col(Issue.subscription_id))
         .outerjoin(Subscriber, col(Subscriber.id) == col(Subscription.subscriber_id))
+        .outerjoin(Group, col(Group.subscriber_id) == col(Subscriber.id))
     )
 
 
@@ -185,6 +192,11 @@ _CLAIM = (
     )
 )
 _MARK = update(_DELIVERIES).where(*_HELD).values(data_at=bindparam("now"))
+_LEFT = (
+    update(_DELIVERIES)
+    .where(_THIS, _DELIVERIES.c.status == DeliveryStatus.SENDING.value)
+    .values(data_at=bindparam("now"))
+)
 _OUTCOME: dict[str, Any] = {
     name: bindparam(f"new_{name}") for name in ("status", "reply", "reason", "retry_at", "sent_at")
 }
@@ -218,6 +230,14 @@ def mark_data(s: Session, delivery_ids: Sequence[int], *, lease: str, now: datet
         return set()
     held = select(_DELIVERIES.c.id).where(_DELIVERIES.c.id.in_(delivery_ids), *_HELD[1:])
     return set(delivery_ids) - set(s.execute(held, {"the_lease": lease}).scalars())
+
+
+def presume(s: Session, delivery_ids: Sequence[int], *, now: datetime) -> None:
+    """Let those that wait stand as a run would leave them that was killed when their end had just left."""
+    rows = [{"the_id": one, "sender": None, "the_lease": None, "now": now} for one in delivery_ids]
+    if rows:
+        s.connection().execute(_CLAIM, rows)
+        s.connection().execute(_LEFT, [{"the_id": one, "now": now} for one in delivery_ids])
 
 
 def complete(s: Session, decisions: Sequence[Decision], *, lease: str) -> int:

@@ -16,7 +16,15 @@ from digest.errors import StorageError
 from digest.models import Delivery, Issue, StoredRecommendation, Subscription
 from digest.storage.bulk import in_batches, table
 from digest.storage.shown import ShownPapers, add_shown
-from digest.types import IssueItem, IssueStatus, IssueView, PaperView, Recommendation, Section
+from digest.types import (
+    IssueItem,
+    IssueStatus,
+    IssueView,
+    PaperView,
+    Reason,
+    Recommendation,
+    Section,
+)
 
 __all__ = [
     "NewIssue",
@@ -232,21 +240,28 @@ def load_issue_views(
         papers = shown.get(s, (row[5] for row in rows))
         items: dict[int, list[IssueItem]] = defaultdict(list)
         for issue_id, section, score, interest, reasons, shown_id in rows:
-            item = IssueItem(papers[shown_id], Section(section), score, interest, _texts(reasons), shown_id)
+            texts, told = _reasons(reasons)
+            item = IssueItem(papers[shown_id], Section(section), score, interest, texts, shown_id, told)
             items[issue_id].append(item)
-        for issue in s.exec(select(Issue).where(col(Issue.id).in_(batch))):
+        spoken = (
+            select(Issue, Subscription.language)
+            .join(Subscription, col(Subscription.id) == col(Issue.subscription_id))
+            .where(col(Issue.id).in_(batch))
+        )
+        for issue, language in s.exec(spoken):
             assert issue.id is not None  # noqa: S101 - stored rows have ids
-            views[issue.id] = _view(issue.id, issue, items[issue.id])
+            views[issue.id] = _view(issue.id, issue, items[issue.id], language)
     return views
 
 
 @lru_cache(maxsize=8192)  # many readers have the same reasons
-def _texts(reasons: str) -> tuple[str, ...]:
-    """The sentences among stored reasons."""
-    return tuple(reason["text"] for reason in json.loads(reasons))
+def _reasons(reasons: str) -> tuple[tuple[str, ...], tuple[Reason, ...]]:
+    """The sentences among stored reasons, and the reasons themselves."""
+    told = tuple(Reason(one["kind"], one["text"], one.get("facts", {})) for one in json.loads(reasons))
+    return tuple(one.text for one in told), told
 
 
-def _view(issue_id: int, issue: Issue, items: Sequence[IssueItem]) -> IssueView:
+def _view(issue_id: int, issue: Issue, items: Sequence[IssueItem], language: str | None) -> IssueView:
     return IssueView(
         issue_id=issue_id,
         local_date=issue.local_date,
@@ -257,4 +272,5 @@ def _view(issue_id: int, issue: Issue, items: Sequence[IssueItem]) -> IssueView:
         composed_at=issue.composed_at,
         zone=issue.zone,
         interests=tuple(issue.interests),
+        language=language,
     )

@@ -9,7 +9,7 @@ from digest.models import Delivery, Letter
 from digest.storage.bulk import in_batches
 from digest.types import DeliveryStatus
 
-__all__ = ["get_letters", "plan_letter"]
+__all__ = ["get_letters", "is_planned", "plan_letter"]
 
 MAIL = "mail"
 
@@ -50,6 +50,12 @@ def plan_letter(
     s.flush()
     assert delivery.id is not None  # noqa: S101 - a flushed row has its id
     return delivery.id
+
+
+def is_planned(s: Session, kind: str, recipient: str, key: str) -> bool:
+    """Whether that letter was planned once, whatever became of it."""
+    query = select(Letter.id).where(Letter.kind == kind, Letter.recipient == recipient, Letter.key == key)
+    return s.exec(query).first() is not None
 
 
 def get_letters(s: Session, letter_ids: Iterable[int]) -> dict[int, Letter]:

@@ -1,15 +1,17 @@
 """Readers as the ranking sees them: interests with their examples resolved and feedback in its place."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeVar
 
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from digest.models import Feedback, Interest, Subscriber, Subscription
+from digest.models import Feedback, Group, Interest, Subscriber, Subscription
 from digest.storage.bulk import in_batches, table
+from digest.storage.groups import list_groups_of
 from digest.storage.placing import LIKED, Learning, Placing
 from digest.text import is_id_title, split_boost
 from digest.types import Example, FeedbackKind, InterestSpec, Profile, Section
@@ -46,15 +48,21 @@ def load_profiles(
     More, saved and less become examples (weights 1, 1, -1) of the interest they were said for; else of
     the interest that shares most words with the paper; else of a new one, "Papers you liked". What was said
     before a reader or interest learns from anew, and what was said for one that learns from its own papers
-    only, is left out.
+    only, is left out. The interests of a reader's groups follow, named "Interest (Group)"; no feedback joins
+    them.
     """
     readers = {subscriber.id: subscriber for subscriber, _ in pairs if subscriber.id is not None}
     interests = _by_subscriber(s, Interest, readers)
     feedback = _by_subscriber(s, Feedback, readers)
-    papers = _load_facts(s, _paper_ids(interests, feedback))
+    groups = list_groups_of(s, readers)
+    shared = _by_subscriber(s, Interest, {one.subscriber_id for own in groups.values() for one in own})
+    papers = _load_facts(s, _paper_ids(interests, feedback) | _paper_ids(shared, {}))
     specs = {
-        number: _with_feedback(
-            interests.get(number, []), feedback.get(number, []), papers, subscriber.learn_from
+        number: (
+            *_with_feedback(
+                interests.get(number, []), feedback.get(number, []), papers, subscriber.learn_from
+            ),
+            *_of_groups(groups.get(number, ()), shared, papers),
         )
         for number, subscriber in readers.items()
     }
@@ -99,9 +107,11 @@ def preview_profile(
     """The profile that these rows, stored or not, would make, with what the subscriber said of papers."""
     number = subscription.subscriber_id
     said = _by_subscriber(s, Feedback, [number]).get(number, [])
-    papers = _load_facts(s, _paper_ids({0: interests}, {0: said}))
+    groups = list_groups_of(s, [number])[number]
+    shared = _by_subscriber(s, Interest, [one.subscriber_id for one in groups])
+    papers = _load_facts(s, _paper_ids({0: interests}, {0: said}) | _paper_ids(shared, {}))
     learn_from = s.exec(select(Subscriber.learn_from).where(Subscriber.id == number)).first()
-    specs = _with_feedback(interests, said, papers, learn_from)
+    specs = (*_with_feedback(interests, said, papers, learn_from), *_of_groups(groups, shared, papers))
     return make_profile(subscription, specs, max_papers=max_papers, trend_weight=trend_weight)
 
 
@@ -119,6 +129,15 @@ def _with_feedback(
         origin, weight = ORIGINS[one.kind]
         placing.place(_example(papers[one.paper_id], one, weight, origin), one.interest_id)
     return placing.finish()
+
+
+def _of_groups(
+    groups: Iterable[Group], interests: Mapping[int, Sequence[Interest]], papers: Mapping[int, Facts]
+) -> Iterator[InterestSpec]:
+    """What the groups care about. Without numbers: what a member says goes to an interest of their own."""
+    for group in groups:
+        for row in interests.get(group.subscriber_id, ()):
+            yield replace(_spec(row, papers), name=f"{row.name} ({group.name})", interest_id=None)
 
 
 def _example(facts: Facts, said: Feedback, weight: float, origin: Origin) -> Example:

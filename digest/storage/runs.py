@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from digest.models import Run
 
-__all__ = ["finish_run", "last_run", "list_runs", "start_run"]
+__all__ = ["began_before", "finish_run", "last_run", "list_runs", "start_run"]
 
 
 def start_run(s: Session, use_case: str, now: datetime) -> int:
@@ -34,6 +34,11 @@ def last_run(s: Session, use_case: str) -> Run | None:
     """The run that began last, finished or not."""
     query = select(Run).where(Run.use_case == use_case)
     return s.exec(query.order_by(col(Run.started_at).desc(), col(Run.id).desc()).limit(1)).first()
+
+
+def began_before(s: Session, when: datetime) -> bool:
+    """Whether anything ran before that time."""
+    return s.exec(select(Run.id).where(col(Run.started_at) < when).limit(1)).first() is not None
 
 
 def list_runs(s: Session, use_case: str, *, first: datetime, last: datetime) -> list[Run]:

@@ -39,6 +39,7 @@ __all__ = [
     "list_subscribers",
     "list_subscriptions",
     "load_profiles",
+    "make_subscriber",
     "recommended_interest",
     "renew_feed_token",
     "set_status",
@@ -59,7 +60,15 @@ def add_subscriber(s: Session, *, email: str | None, status: str, now: datetime)
     """
     if email is not None and get_subscriber(s, email) is not None:
         raise UsageError(f"{email} is a subscriber already")
-    subscriber = Subscriber(
+    subscriber = make_subscriber(email=email, status=status, now=now)
+    s.add(subscriber)
+    s.flush()
+    return subscriber
+
+
+def make_subscriber(*, email: str | None, status: str, now: datetime) -> Subscriber:
+    """The row of a new subscriber, not stored."""
+    return Subscriber(
         email=email.strip() if email is not None else None,
         email_key=_key(email) if email is not None else None,
         status=str(status),
@@ -67,9 +76,6 @@ def add_subscriber(s: Session, *, email: str | None, status: str, now: datetime)
         created_at=now,
         confirmed_at=now if status == SubscriberStatus.ACTIVE else None,
     )
-    s.add(subscriber)
-    s.flush()
-    return subscriber
 
 
 def get_subscriber(s: Session, email: str) -> Subscriber | None:

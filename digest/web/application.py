@@ -15,12 +15,16 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from digest.app import App
 from digest.errors import StorageError, TooManyError, UsageError
+from digest.heartbeat import Heartbeat
 from digest.pipeline.programs import NotThereError
+from digest.translation import gettext as _
 from digest.web.forms import prove_form
 from digest.web.guard import PEER, Guard
 from digest.web.pages import is_api, show_error, show_fault
 from digest.web.session import LinkNeededError
 from digest.web.site import Site
+from digest.web.speaking import Speaking
+from digest.web.watched import Watched
 
 __all__ = ["ROOMS", "Web", "make_web"]
 
@@ -29,7 +33,7 @@ _log = logging.getLogger(__name__)
 # The modules that bring routes, each with a ``router``; the first route that matches answers, so ``papers``,
 # which takes all that is below /papers/, stays last.
 ROOMS = (
-    *("static", "health", "feeds", "api", "admin", "trending", "searching", "archive"),
+    *("static", "health", "metrics", "feeds", "api", "admin", "trending", "searching", "archive"),
     *("confirming", "leaving", "rating", "rate_ten", "subscribing", "preferences"),
     *("saved", "own_issues", "transfer"),
     "papers",
@@ -63,9 +67,12 @@ class Web:
         await self.outer(scope, receive, send)
 
 
-def make_web(app: App) -> Web:
-    """The web of one installation. Listens nowhere; makes the secret key where there is none yet."""
-    site = Site(app)
+def make_web(app: App, heartbeat: Heartbeat | None = None) -> Web:
+    """The web of one installation. Listens nowhere; makes the secret key where there is none yet.
+
+    ``heartbeat`` is that of the loop that works in the same process, if one does: health is its health too.
+    """
+    site = Site(app, heartbeat)
     inner = FastAPI(
         title=app.settings.list_name,
         version=API_VERSION,
@@ -79,7 +86,8 @@ def make_web(app: App) -> Web:
     for room in ROOMS:
         inner.include_router(importlib.import_module(f"digest.web.{room}").router)
     _add_handlers(inner)
-    zipped = GZipMiddleware(Guard(inner, site), minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
+    guarded = Speaking(Guard(Watched(inner, site.metrics), site), site)
+    zipped = GZipMiddleware(guarded, minimum_size=GZIP_FROM, compresslevel=GZIP_LEVEL)
     return Web(inner, site, ProxyHeadersMiddleware(zipped, trusted_hosts=list(site.trusted_proxies)))  # type: ignore[arg-type]
 
 
@@ -100,7 +108,7 @@ def _add_handlers(inner: FastAPI) -> None:
     @inner.exception_handler(RequestValidationError)
     def _malformed(request: Request, error: RequestValidationError) -> Response:
         return show_error(
-            request, 422, "Something in that address or form is not as it should be.", error=error
+            request, 422, _("Something in that address or form is not as it should be."), error=error
         )
 
     @inner.exception_handler(UsageError)
@@ -120,11 +128,13 @@ def _add_handlers(inner: FastAPI) -> None:
     def _no_database(request: Request, error: StorageError) -> Response:
         _log.error("the web cannot use the database: %s", error)
         retry = {"Retry-After": "30"}
-        return show_error(request, 503, "The database is busy. Please try again in a moment.", headers=retry)
+        return show_error(
+            request, 503, _("The database is busy. Please try again in a moment."), headers=retry
+        )
 
     @inner.exception_handler(Exception)
     def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette raises it on, for the log
-        return show_error(request, 500, "Something broke here. It has been written to the log.")
+        return show_error(request, 500, _("Something broke here. It has been written to the log."))
 
 
 def _allowed(inner: FastAPI, request: Request) -> str:

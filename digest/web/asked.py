@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 from digest.pipeline.browsing import FIRST_DAY, LAST_DAY, SearchQuery, Sort, Span, TrendQuery
 from digest.text import clean_text
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 
 __all__ = ["Asked", "asked_day", "asked_search", "asked_trend", "search_path", "trend_path"]
 
@@ -21,6 +23,7 @@ NUMBER = re.compile(r"[0-9]{1,6}")
 ID = re.compile(r"[0-9]{1,9}")
 MAX_WORD = 100
 MAX_TEXT = 500
+NO_DATE = gettext_noop("That is no date we know (write it as 2026-03-16); it was left out.")
 
 Query = TypeVar("Query", TrendQuery, SearchQuery)
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -50,7 +53,12 @@ def asked_trend(params: Mapping[str, str]) -> Asked:
     notes: list[str] = []
     page = _page(params, notes)
     query = TrendQuery(
-        day=_day(params, "date", notes, "the newest papers are shown"),
+        day=_day(
+            params,
+            "date",
+            notes,
+            _("That is no date we know (write it as 2026-03-16); the newest papers are shown."),
+        ),
         span=_choice(params, "period", Span.DAY, notes),
         sort=_choice(params, "sort", Sort.VOTES, notes),
         source=_word(params, "source"),
@@ -65,14 +73,14 @@ def asked_search(params: Mapping[str, str]) -> Asked:
     notes: list[str] = []
     like = params.get("like", "").strip()
     if like and not ID.fullmatch(like):
-        notes.append("“Like” wants the number of a paper; it was left out.")
+        notes.append(_("“Like” wants the number of a paper; it was left out."))
         like = ""
     query = SearchQuery(
         text=clean_text(params.get("q", ""), limit=MAX_TEXT),
         source=_word(params, "source"),
         category=_word(params, "category"),
-        since=_day(params, "since", notes, "it was left out"),
-        until=_day(params, "until", notes, "it was left out"),
+        since=_day(params, "since", notes, _(NO_DATE)),
+        until=_day(params, "until", notes, _(NO_DATE)),
         has_code=params.get("has", "") == "code",
         like=int(like) if like else None,
     )
@@ -114,11 +122,11 @@ def _path(path: str, parts: Mapping[str, object]) -> str:
     return f"{path}?{given}" if given else path
 
 
-def _day(params: Mapping[str, str], name: str, notes: list[str], instead: str) -> date | None:
+def _day(params: Mapping[str, str], name: str, notes: list[str], told: str) -> date | None:
     text = params.get(name, "").strip()
     day = asked_day(text)
     if text and day is None:
-        notes.append(f"That is no date we know (write it as 2026-03-16); {instead}.")
+        notes.append(told)
     return day
 
 
@@ -128,7 +136,14 @@ def _choice(params: Mapping[str, str], name: str, usual: Choice, notes: list[str
     if text in list(kind):
         return kind(text)
     if text:
-        notes.append(f"“{name.capitalize()}” can be {', '.join(kind)}; it is {usual} now.")
+        notes.append(
+            _(
+                "“%(name)s” can be %(choices)s; it is %(usual)s now.",
+                name=name.capitalize(),
+                choices=", ".join(kind),
+                usual=str(usual),
+            )
+        )
     return usual
 
 
@@ -141,5 +156,5 @@ def _page(params: Mapping[str, str], notes: list[str]) -> int:
     if NUMBER.fullmatch(text) and int(text) > 0:
         return int(text)
     if text:
-        notes.append("There is no such page; this is the first.")
+        notes.append(_("There is no such page; this is the first."))
     return 1

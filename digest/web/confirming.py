@@ -12,10 +12,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from digest.models import SignUp
 from digest.pipeline import signing_up
-from digest.pipeline.letters import CONFIRMATION
+from digest.pipeline.letters import CONFIRMING
 from digest.pipeline.readers import feed_links
 from digest.pipeline.wishes import Wishes
 from digest.storage import subscribers as subscriber_rows
+from digest.translation import in_language, language, speaking
 from digest.web.forms import Form, text_of
 from digest.web.limiting import client_network
 from digest.web.pages import go_to, show
@@ -65,7 +66,9 @@ def show_sign_up(request: Request, site: SiteDep) -> Response:
         return _show_confirmed(request, site, row)
     if site.now() >= row.expires_at:
         return show(request, "web/confirmed.html", state="old", status=410)
-    return show(request, "web/confirm.html", wishes=Wishes.from_dict(row.wishes), email=row.email)
+    wishes = Wishes.from_dict(row.wishes)
+    with speaking(in_language(wishes.language, language())):
+        return show(request, "web/confirm.html", wishes=wishes, email=row.email)
 
 
 @router.post("/confirm")
@@ -73,7 +76,8 @@ def confirm(request: Request, site: SiteDep) -> Response:
     """Subscribe whoever has the link. Opens their preferences the first time only."""
     token = request.cookies.get(_cookie_name(request), "")
     row = _sign_up(request, site)
-    reader = signing_up.confirm(site.app, token, site.now()) if row is not None else None
+    network = client_network(request)
+    reader = signing_up.confirm(site.app, token, site.now(), network=network) if row is not None else None
     answer = go_to(request, "/confirm")
     if row is not None and row.confirmed_at is None and reader is not None:
         start_session(request, answer, reader, Scope.PREFERENCES)
@@ -95,7 +99,7 @@ def _cookie_name(request: Request) -> str:
 def _sign_up(request: Request, site: Site) -> SignUp | None:
     token = request.cookies.get(_cookie_name(request), "")
     row = signing_up.read(site.app, token) if TOKEN.fullmatch(token) else None
-    return row if row is not None and row.kind == CONFIRMATION else None
+    return row if row is not None and row.kind in CONFIRMING else None
 
 
 def _show_confirmed(request: Request, site: Site, row: SignUp) -> Response:
@@ -113,6 +117,6 @@ def _show_confirmed(request: Request, site: Site, row: SignUp) -> Response:
     if not is_theirs:
         return show(request, "web/confirmed.html", state="used")
     feeds = feed_links(reader.feed_token, base_url=site.base_url, feeds_dir=site.app.feeds_dir)
-    return show(
-        request, "web/confirmed.html", state="confirmed", feeds=feeds, wishes=Wishes.from_dict(row.wishes)
-    )
+    wishes = Wishes.from_dict(row.wishes)
+    with speaking(in_language(wishes.language, language())):
+        return show(request, "web/confirmed.html", state="confirmed", feeds=feeds, wishes=wishes)

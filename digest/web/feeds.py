@@ -31,6 +31,8 @@ from digest.pipeline.feeding import (
     source_names,
 )
 from digest.text import clean_text
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.web.asked import asked_search
 from digest.web.kept import GZIP_LEVEL, kept
 from digest.web.pages import go_to, show, show_public
@@ -55,12 +57,19 @@ MAX_WORD = 100
 PUBLIC_MAX_AGE_S = 300
 DESCRIPTIONS = MappingProxyType(
     {
-        TRENDING: "The 50 papers that have most votes now, or gain them fastest.",
-        "trending-day": "What has most votes of the newest day’s papers.",
-        "trending-week": "What has most votes this week, from Monday on.",
-        "trending-month": "What has most votes this month: for who looks in now and then.",
+        TRENDING: gettext_noop("The 50 papers that have most votes now, or gain them fastest."),
+        "trending-day": gettext_noop("What has most votes of the newest day’s papers."),
+        "trending-week": gettext_noop("What has most votes this week, from Monday on."),
+        "trending-month": gettext_noop("What has most votes this month: for who looks in now and then."),
     }
 )
+
+
+FEED_PERIODS = {
+    "day": gettext_noop("Today"),
+    "week": gettext_noop("This week"),
+    "month": gettext_noop("This month"),
+}
 
 
 @router.get("/feeds")
@@ -82,13 +91,13 @@ def list_feeds(
         request,
         "web/feeds.html",
         public=[
-            (PublicFeed(name), DESCRIPTIONS[name], PublicFeed(name).links(base))
+            (PublicFeed(name), _(DESCRIPTIONS[name]), PublicFeed(name).links(base))
             for name in LISTS
             if name != SEARCH
         ],
         asked=asked,
         asked_links=asked.links(base) if asked else None,
-        periods=[(name, f"This {span}" if span != "day" else "Today") for name, span in PERIODS.items()],
+        periods=[(name, _(FEED_PERIODS[span])) for name, span in PERIODS.items()],
         sources=source_names(site.app.database),
         private=feed_addresses(owner.feed_token, base) if owner else None,
     )
@@ -135,21 +144,23 @@ def get_feed(
     request: Request, site: SiteDep, file: str, q: str = "", category: str = "", source: str = ""
 ) -> Response:
     """One feed, or 304 for who has it as it is."""
-    name, _, kind = file.rpartition(".")
+    name, _dot, kind = file.rpartition(".")
     if kind not in TYPES or not NAME.fullmatch(name):
-        raise HTTPException(404, "There is no such feed.")
+        raise HTTPException(404, _("There is no such feed."))
     base = _base(site, request)
     if name in LISTS:
         wanted = _public(name, q, category, source)
         if name == SEARCH:
             wanted = PublicFeed.of_search(asked_search(request.query_params).query)
             if wanted == PublicFeed(SEARCH):
-                raise UsageError("a feed of a search needs its words or filters: add ?q=WORDS to the address")
+                raise UsageError(
+                    _("a feed of a search needs its words or filters: add ?q=WORDS to the address")
+                )
         made = site.feeds.public(wanted, kind, base, site.now())
     else:
         made = _private(site, name, kind, base)
     if made is None:
-        raise HTTPException(404, "There is no such feed.")
+        raise HTTPException(404, _("There is no such feed."))
     return _answer(request, made, kind, is_private=name not in LISTS)
 
 
@@ -157,7 +168,7 @@ def _private(site: Site, name: str, kind: str, base: str) -> FeedBody | None:
     try:
         return site.feeds.private(name, kind, base)
     except ReaderLeftError:
-        raise HTTPException(410, "This feed has ended: its reader unsubscribed.") from None
+        raise HTTPException(410, _("This feed has ended: its reader unsubscribed.")) from None
 
 
 def _answer(request: Request, made: FeedBody, kind: str, *, is_private: bool) -> Response:

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from digest.tokens import make_token, read_token
+from digest.translation import gettext as _
 from digest.web.guard import SAFE, UNPROVEN
 from digest.web.session import read_session
 from digest.web.site import get_site
@@ -52,7 +53,7 @@ async def read_form(request: Request) -> FormData:
     try:
         return await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD)
     except UnicodeError as error:  # the sender names the encoding, and some refuse in their own way
-        raise HTTPException(400, "This form is in no encoding that can be read.") from error
+        raise HTTPException(400, _("This form is in no encoding that can be read.")) from error
 
 
 async def open_form(request: Request) -> AsyncIterator[FormData]:
@@ -77,7 +78,7 @@ async def prove_form(request: Request) -> None:
     if request.scope["path"].removeprefix(get_site(request).prefix).startswith("/api/"):
         return
     if form_age_s(request, await read_form(request)) is None:
-        raise HTTPException(403, "This form is too old or not ours. Open the page again and repeat it.")
+        raise HTTPException(403, _("This form is too old or not ours. Open the page again and repeat it."))
 
 
 def text_of(form: FormData, name: str) -> str:

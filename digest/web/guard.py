@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from digest.translation import gettext as _
 from digest.web.site import Site
 
 __all__ = ["MAX_BODY", "ONE_CLICK", "PEER", "SAFE", "UNPROVEN", "Guard"]
@@ -92,14 +93,14 @@ class Guard:
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:18]) > self._limit(scope):
-            return self._told(scope, "This is too large.", 413)
+            return self._told(scope, _("This is too large."), 413)
         if len(scope["path"]) > MAX_PATH:
-            return self._told(scope, "This address is too long.", 414)
+            return self._told(scope, _("This address is too long."), 414)
         if scope["method"] in SAFE or self._path(scope).startswith(ONE_CLICK):
             return None
         came_from = self._came_from(scope, headers)
         if came_from == "elsewhere":
-            return self._told(scope, "This came from another site, so nothing was done.", 403)
+            return self._told(scope, _("This came from another site, so nothing was done."), 403)
         scope[UNPROVEN] = came_from == "unknown"
         return None
 
@@ -130,7 +131,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         had += len(message.get("body", b""))
         if had > limit:
-            raise HTTPException(413, "This is too large.")
+            raise HTTPException(413, _("This is too large."))
         return message
 
     return bounded

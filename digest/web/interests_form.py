@@ -17,6 +17,8 @@ from digest.pipeline.wishes import (
     Wishes,
     clean_interest,
 )
+from digest.translation import decimal
+from digest.translation import gettext as _
 from digest.web.carried import pack, unpack
 from digest.web.forms import text_of, texts_of
 
@@ -101,7 +103,7 @@ def sentences(texts: Sequence[str]) -> str:
     """Texts as sentences, the first few of them."""
     told = [f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." for text in texts[:MOST_TOLD]]
     left = len(texts) - MOST_TOLD
-    return " ".join([*told, f"And {left:,} more."] if left > 0 else told)
+    return " ".join([*told, _("And %(count)s more.", count=decimal(left))] if left > 0 else told)
 
 
 def number_of(text: str) -> int:
@@ -139,7 +141,9 @@ class InterestsReader:
         """Read them all; the papers of ``upload`` go where the form says."""
         count = max(number_of(text_of(self._form, COUNT)), 0)
         if count > MAX_INTERESTS + 1:  # one of them is blank
-            self._problems["interests"] = f"At most {MAX_INTERESTS} interests are kept; join some of them."
+            self._problems["interests"] = _(
+                "At most %(most)s interests are kept; join some of them.", most=MAX_INTERESTS
+            )
         count = min(count, MAX_INTERESTS + 1)
         target = self._target(count) if upload.papers else -1
         for place in range(max(count, target + 1)):
@@ -170,13 +174,15 @@ class InterestsReader:
         if added.problems:
             self._problems[f"{at}_added"] = sentences(added.problems)
         if len(wish.examples) > MAX_EXAMPLES:
-            self._problems[f"{at}_added"] = f"An interest keeps {MAX_EXAMPLES:,} papers; remove some."
+            self._problems[f"{at}_added"] = _(
+                "An interest keeps %(most)s papers; remove some.", most=decimal(MAX_EXAMPLES)
+            )
         if wish.is_empty and not added.problems:
-            self._problems[f"{at}_about"] = "Say what it is about, or remove it."
+            self._problems[f"{at}_about"] = _("Say what it is about, or remove it.")
         if not wish.name:
-            self._problems[f"{at}_name"] = "Give it a name."
+            self._problems[f"{at}_name"] = _("Give it a name.")
         elif wish.name in (other.name for other in self.meant):
-            self._problems[f"{at}_name"] = "Another interest is called so; give each its own name."
+            self._problems[f"{at}_name"] = _("Another interest is called so; give each its own name.")
         self.meant.append(wish)
         if known is not None and known.name != wish.name:
             self.renamed[wish.name] = known.name

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from digest.pipeline.browsing.memo import Memo
+from digest.translation import language
 from digest.web.pages import HTML, PUBLIC_STEP_S, public_page, show, with_etag
 from digest.web.session import read_session
 from digest.web.site import Site, get_site
@@ -63,10 +64,10 @@ def show_kept(request: Request, template: str, key: Key, values: Callable[[], di
         return show(request, template, **values())
     site = get_site(request)
     hour = int(site.now().timestamp()) // PUBLIC_STEP_S
-    key = (template, *key, site.browser.stamp(), hour)
+    key = (template, language(), *key, site.browser.stamp(), hour)
     body = kept(site, key, lambda: public_page(request, template, **values()))
     answer = with_etag(request, body, HTML, max_age_s=MAX_AGE_S)
-    answer.headers["Vary"] = "Cookie, Accept-Encoding"
+    answer.headers["Vary"] = "Cookie, Accept-Language, Accept-Encoding"
     if answer.status_code != 200 or "gzip" not in request.headers.get("accept-encoding", ""):
         return answer
     packed = kept(site, (*key, "gzip"), lambda: gzip.compress(body, GZIP_LEVEL, mtime=0))

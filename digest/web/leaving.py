@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from digest.pipeline import leaving
 from digest.pipeline.leaving import Choice, Standing
 from digest.tokens import read_token
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.types import SubscriberStatus
 from digest.web.forms import read_form, text_of
 from digest.web.pages import show
@@ -25,7 +27,7 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-NO_SUCH_LINK = (
+NO_SUCH_LINK = gettext_noop(
     "That link is not complete, or out of date. Use the one in your latest digest, or answer that mail "
     "with the one word: unsubscribe."
 )
@@ -84,5 +86,5 @@ def _whose(site: Site, token: str) -> int | None:
         return reader.id
     claim = read_token(site.secret, "unsubscribe", token)
     if claim is None or not claim[0].isdecimal() or not leaving.is_gone(site.app.database, int(claim[0])):
-        raise HTTPException(404, NO_SUCH_LINK)
+        raise HTTPException(404, _(NO_SUCH_LINK))
     return None

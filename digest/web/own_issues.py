@@ -1,5 +1,6 @@
 """A reader's own digests as pages, and the link of a mail that opens one in the browser."""
 
+from dataclasses import replace
 from datetime import date
 
 from fastapi import APIRouter, Request
@@ -10,16 +11,19 @@ from digest.models import Subscriber
 from digest.pipeline import own_issues
 from digest.storage import subscribers as subscriber_rows
 from digest.tokens import read_token
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.web.pages import go_to, show
 from digest.web.session import LinkNeededError, Rater, Scope, start_session
 from digest.web.site import Site, SiteDep
 from digest.web.trending import ACTIONS, said_of
+from digest.wording import spoken
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-NOT_YOURS = "You have no digest of that number."
+NOT_YOURS = gettext_noop("You have no digest of that number.")
 
 
 @router.get("/i/{token}")
@@ -27,7 +31,7 @@ def open_link(request: Request, site: SiteDep, token: str) -> Response:
     """Let in who has the link of a mail, to read and rate, and go on to that digest without the link."""
     reader, issue_id = _claimed(site, token)
     if reader is None:
-        raise LinkNeededError("That link is not complete or out of date: use one in your latest digest.")
+        raise LinkNeededError(_("That link is not complete or out of date: use one in your latest digest."))
     answer = go_to(request, f"/issues/{issue_id}")
     start_session(request, answer, reader, Scope.FEEDBACK)
     return answer
@@ -56,8 +60,9 @@ def get_issue(request: Request, site: SiteDep, reader: Rater, issue_id: int) -> 
     """One digest, as it was frozen when it was made."""
     found = own_issues.load_issue(site.app.database, _id(reader), issue_id)
     if found is None:
-        raise HTTPException(404, NOT_YOURS)
+        raise HTTPException(404, _(NOT_YOURS))
     papers = {item.paper.paper_id: item.paper for item in found.view.items}
+    found = replace(found, view=spoken(found.view))
     said = said_of(request, site, list(papers))
     return show(request, "web/issue.html", found=found, papers=papers, said=said, actions=ACTIONS)
 
@@ -66,7 +71,7 @@ def _month(text: str) -> date | None:
     try:
         return date.fromisoformat(f"{text}-01") if text else None
     except ValueError:
-        raise HTTPException(404, "That is no month.") from None
+        raise HTTPException(404, _("That is no month.")) from None
 
 
 def _id(reader: Subscriber) -> int:

@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from digest.templating import legal, render_template
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.web.forms import form_token
 from digest.web.session import read_session
 from digest.web.site import get_site
@@ -22,17 +24,17 @@ HTML = "text/html; charset=utf-8"
 PUBLIC_STEP_S = 3600
 
 TITLES = {
-    400: "That cannot be done",
-    401: "Who are you?",
-    403: "Not from here",
-    404: "There is nothing here",
-    405: "Not that way",
-    410: "This has ended",
-    413: "Too large",
-    422: "That cannot be read",
-    429: "Too many at once",
-    500: "Something broke",
-    503: "In a moment",
+    400: gettext_noop("That cannot be done"),
+    401: gettext_noop("Who are you?"),
+    403: gettext_noop("Not from here"),
+    404: gettext_noop("There is nothing here"),
+    405: gettext_noop("Not that way"),
+    410: gettext_noop("This has ended"),
+    413: gettext_noop("Too large"),
+    422: gettext_noop("That cannot be read"),
+    429: gettext_noop("Too many at once"),
+    500: gettext_noop("Something broke"),
+    503: gettext_noop("In a moment"),
 }
 
 
@@ -55,7 +57,7 @@ def with_etag(request: Request, body: bytes, media_type: str, *, max_age_s: int)
     """``body``, or 304 for who has it. Kept by shared caches only where nobody's session is in it."""
     tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
     who = "private" if read_session(request) else "public"
-    headers = {"ETag": tag, "Cache-Control": f"{who}, max-age={max_age_s}", "Vary": "Cookie"}
+    headers = {"ETag": tag, "Cache-Control": f"{who}, max-age={max_age_s}", "Vary": "Cookie, Accept-Language"}
     known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
     if tag in known or tag.removeprefix("W/") in known:
         return Response(status_code=304, headers=headers)
@@ -84,7 +86,7 @@ def show_error(
         if error is not None:
             detail = [_fault(one["loc"], one["msg"]) for one in error.errors()]
         return JSONResponse({"detail": detail}, status, dict(headers or {}))
-    title = TITLES.get(status, "That did not work")
+    title = _(TITLES.get(status, gettext_noop("That did not work")))
     page = _render(request, template, {"title": title, "message": message, "status": status})
     return HTMLResponse(page, status, dict(headers or {}))
 
@@ -111,11 +113,12 @@ def _render(request: Request, template: str, values: Mapping[str, Any], *, form_
     site = get_site(request)
     return render_template(
         template,
+        site.look,
         site=site,
         prefix=site.prefix,
         path=request.scope["path"].removeprefix(site.prefix),
         session=read_session(request),
         form_token=form_token(request, step_s=form_step_s),
-        version=version(),
+        version=version(site.look),
         **values,
     )

@@ -13,6 +13,8 @@ from digest.pipeline.liked import LIKED, MAX_PAPERS, Liked, read_lines
 from digest.pipeline.wishes import HIDEABLE, MAX_INTERESTS, Wishes
 from digest.schedule import local_date, reader_zones
 from digest.tokens import make_token
+from digest.translation import LANGUAGES, gettext_noop
+from digest.translation import gettext as _
 from digest.types import SubscriberStatus
 from digest.web.forms import Form, text_of
 from digest.web.interests_form import sentence, sentences
@@ -20,6 +22,7 @@ from digest.web.pages import go_to, show
 from digest.web.previews import show_comparison
 from digest.web.session import LinkNeededError, Owner, Scope, claimed_subscriber, start_session
 from digest.web.site import Site, SiteDep
+from digest.web.speaking import remember_language
 from digest.web.subscribing import read_file
 from digest.web.wishes_form import Editor, read_editor, write_editor
 
@@ -30,18 +33,21 @@ router = APIRouter(include_in_schema=False)
 WHY_DAYS = 7
 # What a page says was saved, by the parts of wishes.
 SAVED = {
-    "interests": "your interests",
-    "schedule": "when it comes",
-    "size": "how much of what comes",
-    "sections": "the sections",
-    "channels": "the ways it comes",
+    "interests": gettext_noop("your interests"),
+    "schedule": gettext_noop("when it comes"),
+    "size": gettext_noop("how much of what comes"),
+    "sections": gettext_noop("the sections"),
+    "channels": gettext_noop("the ways it comes"),
+    "language": gettext_noop("the language"),
 }
 # What else a page says was done, by the word in its address.
 DONE = {
-    "nothing": "Nothing was different, so nothing was changed.",
-    "paused": "Paused. Nothing comes until then.",
-    "resumed": "Welcome back. The next digest comes as usual.",
-    "revoked": "Every older link, session and token of yours is out of use. This browser stays.",
+    "nothing": gettext_noop("Nothing was different, so nothing was changed."),
+    "paused": gettext_noop("Paused. Nothing comes until then."),
+    "resumed": gettext_noop("Welcome back. The next digest comes as usual."),
+    "revoked": gettext_noop(
+        "Every older link, session and token of yours is out of use. This browser stays."
+    ),
 }
 
 
@@ -50,7 +56,7 @@ def open_link(request: Request, site: SiteDep, token: str) -> RedirectResponse:
     """Let in who has a link of a mail, and take its secret out of the address. Stores nothing."""
     subscriber = claimed_subscriber(site, "preferences", token)
     if subscriber is None:
-        raise LinkNeededError("That link is not complete or out of date: use one in your latest digest.")
+        raise LinkNeededError(_("That link is not complete or out of date: use one in your latest digest."))
     answer = go_to(request, "/preferences")
     start_session(request, answer, subscriber, Scope.PREFERENCES)
     return answer
@@ -62,9 +68,16 @@ def show_preferences(
 ) -> Response:
     """Everything a reader chose, to be changed."""
     wishes = steering.wishes_of(site.app.database, _number(owner))
-    parts = [SAVED[part] for part in saved.split(".")[: len(SAVED)] if part in SAVED]
-    said = f"Saved: {', '.join(dict.fromkeys(parts))}." if parts else DONE.get(done, "")
-    return _show(request, site, owner, write_editor(wishes, site.settings.trend_weight), said=said)
+    parts = [_(SAVED[part]) for part in saved.split(".")[: len(SAVED)] if part in SAVED]
+    said = _("Saved: %(parts)s.", parts=", ".join(dict.fromkeys(parts))) if parts else ""
+    said = said or (_(DONE[done]) if done in DONE else "")
+    return _show(
+        request,
+        site,
+        owner,
+        write_editor(wishes, site.settings.trend_weight, site.settings.language),
+        said=said,
+    )
 
 
 @router.post("/preferences")
@@ -74,7 +87,12 @@ def change_preferences(request: Request, site: SiteDep, owner: Owner, form: Form
     stored = steering.wishes_of(database, _number(owner))
     upload = read_file(site, form)
     editor = read_editor(
-        form, stored, site.settings.trend_weight, lambda text: read_lines(database, text), upload
+        form,
+        stored,
+        site.settings.trend_weight,
+        lambda text: read_lines(database, text),
+        upload,
+        site.settings.language,
     )
     if upload.problems and not upload.papers:
         editor.problems["library"] = sentences(upload.problems)
@@ -86,9 +104,10 @@ def change_preferences(request: Request, site: SiteDep, owner: Owner, form: Form
     changed = steering.save_wishes(
         database, _number(owner), editor.wishes, renamed=editor.renamed, now=site.now()
     )
-    return go_to(
-        request, f"/preferences?saved={'.'.join(changed)}" if changed else "/preferences?done=nothing"
-    )
+    said = f"/preferences?saved={'.'.join(changed)}" if changed else "/preferences?done=nothing"
+    answer = go_to(request, said)
+    remember_language(request, answer, editor.wishes.language)
+    return answer
 
 
 @router.post("/preferences/standing")
@@ -101,9 +120,9 @@ def change_standing(request: Request, site: SiteDep, owner: Owner, form: Form) -
         until = date.fromisoformat(text_of(form, "until")) if text_of(form, "until") else None
         steering.pause(site.app.database, _number(owner), until=until, now=site.now())
     except (UsageError, ValueError) as error:
-        wrong = sentence(error) if isinstance(error, UsageError) else "That is no date; write 2026-12-31."
+        wrong = sentence(error) if isinstance(error, UsageError) else _("That is no date; write 2026-12-31.")
         wishes = steering.wishes_of(site.app.database, _number(owner))
-        editor = write_editor(wishes, site.settings.trend_weight)
+        editor = write_editor(wishes, site.settings.trend_weight, site.settings.language)
         editor.problems["until"] = wrong
         return _show(request, site, owner, editor, status=400)
     return go_to(request, "/preferences?done=paused")
@@ -179,6 +198,7 @@ def _show(
         upload=upload if upload is not None and (upload.papers or upload.problems) else None,
         why=today,
         zones=reader_zones(),
+        languages=LANGUAGES,
         hideable=[section.value for section in HIDEABLE],
         usual_papers=site.settings.papers,
         most_interests=MAX_INTERESTS,

@@ -8,7 +8,9 @@ from digest.cards import Card, make_card
 from digest.pipeline.previewing import Comparison
 from digest.pipeline.steering import for_reader
 from digest.templating import long_date, one_line
+from digest.translation import gettext as _
 from digest.types import IssueView
+from digest.wording import spoken
 
 __all__ = ["PreviewSection", "ShownPreview", "show_comparison", "show_issue"]
 
@@ -41,6 +43,7 @@ class ShownPreview:
 
 def show_issue(issue: IssueView) -> ShownPreview:
     """An issue that is compared with nothing."""
+    issue = spoken(issue)
     sections = tuple(
         PreviewSection(
             section.value,
@@ -51,7 +54,7 @@ def show_issue(issue: IssueView) -> ShownPreview:
         )
         for section, items in groupby(issue.items, key=lambda item: item.section)
     )
-    lines = (one_line(line) for line in for_reader(issue.notice or "Nothing new today.").split("\n"))
+    lines = (one_line(line) for line in for_reader(issue.notice or _("Nothing new today.")).split("\n"))
     return ShownPreview(
         date=long_date(issue.local_date),
         subject=one_line(issue.subject),

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from digest.cards import make_card
 from digest.pipeline import rating
 from digest.pipeline.rating import Kind
+from digest.translation import gettext as _
 from digest.web.forms import Form, text_of
 from digest.web.pages import go_to, show
 from digest.web.session import LinkNeededError, Rater, Scope, claimed_subscriber, start_session
@@ -25,7 +26,7 @@ def open_link(request: Request, site: SiteDep, token: str, paper_id: str, kind: 
     """Remember whose link it is, and go on without it. Rates nothing: machines open every link of a mail."""
     reader = claimed_subscriber(site, "feedback", token)
     if reader is None:
-        raise LinkNeededError("That link is out of date: use one of your latest digest.")
+        raise LinkNeededError(_("That link is out of date: use one of your latest digest."))
     number, asked = _number(paper_id), _kind(kind, ASKED)
     answer = go_to(request, f"/rate?paper={number}&kind={asked}")
     start_session(request, answer, reader, Scope.FEEDBACK)
@@ -73,7 +74,7 @@ def rate(request: Request, site: SiteDep, reader: Rater, form: Form) -> Response
 
 def _kind(text: str, allowed: tuple[Kind, ...]) -> Kind:
     if text not in allowed:
-        raise HTTPException(404, "That is nothing that can be said of a paper.")
+        raise HTTPException(404, _("That is nothing that can be said of a paper."))
     return Kind(text)
 
 
@@ -84,4 +85,4 @@ def _number(text: str) -> int:
 
 
 def _no_such_paper() -> HTTPException:
-    return HTTPException(404, "There is no such paper here.")
+    return HTTPException(404, _("There is no such paper here."))

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from digest.cards import make_card
 from digest.pipeline import saved
 from digest.pipeline.saved import Removed
+from digest.translation import gettext as _
 from digest.web.forms import Form, text_of
 from digest.web.pages import go_to, show, with_etag
 from digest.web.session import Rater
@@ -93,7 +94,7 @@ def export_saved(site: SiteDep, reader: Rater, ending: str) -> Response:
     """The whole list as a file."""
     if ending not in MEDIA_TYPES:
         raise HTTPException(
-            404, "There is no such file; there are saved.bib, saved.ris, saved.json, saved.csv."
+            404, _("There is no such file; there are saved.bib, saved.ris, saved.json, saved.csv.")
         )
     text = saved.write_saved(site.app.database, _id(reader), ending)
     headers = {"Content-Disposition": f'attachment; filename="saved-papers.{ending}"'}
@@ -115,7 +116,7 @@ def export_ris(request: Request, site: SiteDep, paper_id: int) -> Response:
 def _export_paper(request: Request, site: SiteDep, paper_id: int, ending: str) -> Response:
     text = saved.write_paper(site.app.database, paper_id, ending)
     if text is None:
-        raise HTTPException(404, "There is no such paper here.")
+        raise HTTPException(404, _("There is no such paper here."))
     answer = with_etag(request, text.encode(), MEDIA_TYPES[ending], max_age_s=300)
     answer.headers["Content-Disposition"] = f'attachment; filename="paper-{paper_id}.{ending}"'
     return answer

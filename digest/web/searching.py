@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from digest.pipeline.browsing import SearchPage
 from digest.pipeline.feeding import PublicFeed
+from digest.translation import gettext as _
 from digest.web.asked import asked_search, search_path
 from digest.web.kept import show_kept
 from digest.web.session import read_session
@@ -28,11 +29,11 @@ def show_search(request: Request, site: SiteDep) -> Response:
 
 def _values(request: Request, site: Site, asked: Any) -> dict[str, Any]:
     page = site.browser.search(asked.query, site.now(), page=asked.page)
-    notes = [*asked.notes, *page.found.notes]
+    notes = [*asked.notes, *map(_, page.found.notes)]
     if asked.query.like is not None and page.query.like is None:
-        notes.append("There is no paper of that number.")
+        notes.append(_("There is no paper of that number."))
     if asked.page > page.pages:
-        notes.append("There is no such page; this is the last.")
+        notes.append(_("There is no such page; this is the last."))
     return {
         "page": page,
         "notes": notes,

@@ -15,7 +15,9 @@ from fastapi.responses import Response
 from digest.models import Subscriber
 from digest.storage import subscribers as subscriber_rows
 from digest.tokens import make_token, read_token
+from digest.translation import gettext as _
 from digest.web.site import Site, get_site
+from digest.web.speaking import remember_language
 
 __all__ = [
     "LinkNeededError",
@@ -80,6 +82,9 @@ def start_session(request: Request, response: Response, subscriber: Subscriber, 
         httponly=True,
         samesite="lax",
     )
+    with site.app.database.read() as transaction:
+        rows = subscriber_rows.list_subscriptions(transaction, subscriber.id)
+    remember_language(request, response, rows[0].language if rows else None)
 
 
 def end_session(request: Request, response: Response) -> None:
@@ -121,13 +126,13 @@ def claimed_subscriber(site: Site, purpose: str, token: str) -> Subscriber | Non
 def _get(request: Request, *scopes: Scope) -> Subscriber:
     session = read_session(request)
     if session is None:
-        raise LinkNeededError("This page is yours alone: open it by a link in your latest digest.")
+        raise LinkNeededError(_("This page is yours alone: open it by a link in your latest digest."))
     with get_site(request).app.database.read() as transaction:
         subscriber = subscriber_rows.get_by_id(transaction, session.subscriber_id)
     if subscriber is None or subscriber.token_version != session.version:
-        raise LinkNeededError("That link is out of date: open this page by a link in your latest digest.")
+        raise LinkNeededError(_("That link is out of date: open this page by a link in your latest digest."))
     if session.scope not in scopes:
-        raise LinkNeededError("That link was for feedback only: for this, use “Change what you get”.")
+        raise LinkNeededError(_("That link was for feedback only: for this, use “Change what you get”."))
     return subscriber
 
 

@@ -15,6 +15,8 @@ from digest.pipeline.readers import check_email
 from digest.pipeline.wishes import ExamplePaper, InterestWish, Wishes
 from digest.schedule import reader_zones
 from digest.tokens import make_token
+from digest.translation import ENGLISH, LANGUAGES, gettext_noop, in_language, language
+from digest.translation import gettext as _
 from digest.web.carried import pack, unpack
 from digest.web.forms import FIELD, Form, files_of, form_age_s, form_token, text_of, texts_of
 from digest.web.interests_form import NOTHING, Problems, sentence, sentences
@@ -34,7 +36,9 @@ MIN_AGE_S = 2
 # A stranger's library may be so large; a reader's may be larger.
 MOST_PAPERS = 500
 TRAP = "comment"
-TOO_MANY_PREVIEWS = "From your network too many digests were shown at once. Please try again in a minute."
+TOO_MANY_PREVIEWS = gettext_noop(
+    "From your network too many digests were shown at once. Please try again in a minute."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Asked:
     carried: tuple[str, ...] = ()
     n_carried: int = 0
     since: str = ""
+    language: str = ENGLISH
     wishes: Wishes | None = None
     liked: Liked = NOTHING
     problems: Problems = field(default_factory=dict)
@@ -59,7 +64,7 @@ class Asked:
 @router.get("/subscribe")
 def show_form(request: Request, site: SiteDep) -> Response:
     """The empty form."""
-    return _show_form(request, site, Asked(write_schedule(_usual(site))), is_first=True)
+    return _show_form(request, site, _empty(site), is_first=True)
 
 
 @router.post("/subscribe")
@@ -67,14 +72,12 @@ def subscribe(request: Request, site: SiteDep, form: Form) -> Response:
     """Show the form with the address, or what would come; or ask by mail; or subscribe by feed."""
     action = text_of(form, "action")
     if not _by_feed(site):
-        return _show_form(request, site, Asked(write_schedule(_usual(site))), status=403)
+        return _show_form(request, site, _empty(site), status=403)
     if action == "start":
-        started = Asked(
-            write_schedule(_usual(site)), email=text_of(form, "email"), since=text_of(form, FIELD)
-        )
+        started = replace(_empty(site), email=text_of(form, "email"), since=text_of(form, FIELD))
         return _show_form(request, site, started, is_first=True)
     if action == "preview" and not site.preview_limit.take(client_network(request)):
-        raise TooManyError(TOO_MANY_PREVIEWS, retry_after_s=60)
+        raise TooManyError(_(TOO_MANY_PREVIEWS), retry_after_s=60)
     asked = _read(site, form)
     if action in ("subscribe", "feed"):
         ages = _ages_s(request, form)
@@ -83,7 +86,7 @@ def subscribe(request: Request, site: SiteDep, form: Form) -> Response:
         if text_of(form, TRAP) or is_quick:
             return _show_asked(request, asked)
         if not ages:  # who never opened the page has no time to tell; who did long ago is asked once more
-            asked.problems["problems"] = "This page lay open for very long. Press the button once more."
+            asked.problems["problems"] = _("This page lay open for very long. Press the button once more.")
         if action == "subscribe":
             _check_email(asked)
         if asked.wishes is not None and not asked.problems:
@@ -95,7 +98,13 @@ def subscribe(request: Request, site: SiteDep, form: Form) -> Response:
 
 
 def _usual(site: Site) -> Wishes:
-    return Wishes(hour=site.settings.hour, zone=site.settings.zone)
+    """What stands in the empty form: the language is the page's, said where it is not the installation's."""
+    spoken = language() if language() != site.settings.language else None
+    return Wishes(hour=site.settings.hour, zone=site.settings.zone, language=spoken)
+
+
+def _empty(site: Site) -> Asked:
+    return Asked(write_schedule(_usual(site)), language=language())
 
 
 def _by_feed(site: Site) -> bool:
@@ -105,6 +114,7 @@ def _by_feed(site: Site) -> bool:
 def _read(site: Site, form: FormData) -> Asked:
     problems: Problems = {}
     schedule, wishes = read_schedule(form, _usual(site), problems)
+    wishes = replace(wishes, language=_read_language(site, form))
     brought = () if "forget" in form else unpack(texts_of(form, "carried"))[:MOST_PAPERS]
     database = site.app.database
     typed, upload = read_lines(database, text_of(form, "papers")), read_file(site, form, most=MOST_PAPERS)
@@ -126,7 +136,14 @@ def _read(site: Site, form: FormData) -> Asked:
         wishes=_checked(wishes, interests, problems),
         liked=liked,
         problems=problems,
+        language=in_language(wishes.language, site.settings.language),
     )
+
+
+def _read_language(site: Site, form: FormData) -> str | None:
+    """The language that was chosen, else the page's; nothing where it is the installation's anyway."""
+    chosen = in_language(text_of(form, "language"), language())
+    return chosen if chosen != site.settings.language else None
 
 
 def _read_interests(
@@ -160,7 +177,7 @@ def _check_email(asked: Asked) -> None:
     try:
         check_email(asked.email)
     except UsageError as error:
-        wrong = sentence(error) if asked.email else "Give the address that the digest is to go to."
+        wrong = sentence(error) if asked.email else _("Give the address that the digest is to go to.")
         asked.problems["email"] = wrong
 
 
@@ -190,6 +207,7 @@ def _show_form(
         trap=TRAP,
         liked=LIKED,
         most_papers=MOST_PAPERS,
+        languages=LANGUAGES,
         preview=preview,
         zones=reader_zones(),
         by_mail=site.sign_ups_open,

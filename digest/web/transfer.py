@@ -21,6 +21,7 @@ from digest.pipeline.profile_document import FORMAT, load_json, read_profile
 from digest.pipeline.transfer import apply_import, export_profile, plan_import
 from digest.pipeline.wishes import MAX_WORD
 from digest.templating import render_template
+from digest.translation import gettext as _
 from digest.web.forms import Form, files_of, text_of, texts_of
 from digest.web.pages import go_to, show
 from digest.web.session import Owner, end_session
@@ -110,6 +111,7 @@ def export_opml(request: Request, site: SiteDep, owner: Owner) -> Response:
     base = site.absolute("", request)
     text = render_template(
         "web/feeds.opml",
+        site.look,
         title=site.name,
         home=f"{base}/",
         own=feed_addresses(owner.feed_token, base),
@@ -163,7 +165,7 @@ def _weigh(site: Site, owner: Subscriber, brought: Brought, interest: str, *, is
             return plan_import(session, owner, document, now)
     liked = read_upload(database, brought.name, brought.data)
     if not liked.papers:
-        raise UsageError(f"no papers were found in this file: {'; '.join(liked.problems[:3])}")
+        raise UsageError(_("no papers were found in this file: %(why)s", why="; ".join(liked.problems[:3])))
     if is_sure:
         return import_library(database, owner, interest, liked, now)
     with database.read() as session:
@@ -178,9 +180,9 @@ def _read_brought(form: FormData) -> Brought:
     else:
         data, name = _unpack(texts_of(form, "carried")), text_of(form, "name")[-100:]
     if len(data) > MAX_FILE:
-        raise UsageError(f"this file is larger than {MAX_FILE // 2**20} MB; split it")
+        raise UsageError(_("this file is larger than %(size)s MB; split it", size=MAX_FILE // 2**20))
     if not data.strip():
-        raise UsageError("choose a file first; this one is empty or was none")
+        raise UsageError(_("choose a file first; this one is empty or was none"))
     return Brought(name, data)
 
 
@@ -221,7 +223,7 @@ def _show_delete(request: Request, site: Site, owner: Subscriber, *, problem: st
 def delete(request: Request, site: SiteDep, owner: Owner, form: Form) -> Response:
     """Delete everything about the reader, and forget who this browser is."""
     if text_of(form, "sure") != SURE:
-        return _show_delete(request, site, owner, problem="Tick the box first, so that no slip does this.")
+        return _show_delete(request, site, owner, problem=_("Tick the box first, so that no slip does this."))
     stays = departing.stays_suppressed(site.app.database, owner)
     departing.forget(site.app.database, owner, site.app.feeds_dir)
     answer = go_to(request, "/deleted?stays=1" if stays else "/deleted")

@@ -7,6 +7,8 @@ from fastapi.responses import Response
 
 from digest.pipeline.browsing import Sort, Span, TrendPage, TrendQuery
 from digest.pipeline.feeding import PublicFeed
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.web.asked import asked_trend, trend_path
 from digest.web.kept import show_kept
 from digest.web.session import read_session
@@ -16,8 +18,8 @@ __all__ = ["router", "said_of"]
 
 router = APIRouter(include_in_schema=False)
 
-SPANS = {Span.DAY: "Day", Span.WEEK: "Week", Span.MONTH: "Month"}
-SORTS = {Sort.VOTES: "Votes", Sort.RISE: "Rise", Sort.NEW: "Newest"}
+SPANS = {Span.DAY: gettext_noop("Day"), Span.WEEK: gettext_noop("Week"), Span.MONTH: gettext_noop("Month")}
+SORTS = {Sort.VOTES: gettext_noop("Votes"), Sort.RISE: gettext_noop("Rise"), Sort.NEW: gettext_noop("Newest")}
 ACTIONS = ("more", "less", "save")
 
 
@@ -34,15 +36,19 @@ def _values(request: Request, site: Site, asked: Any) -> dict[str, Any]:
     query = page.query
     notes = [*asked.notes, *page.notes]
     if asked.query.page > page.pages:
-        notes.append("There is no such page; this is the last.")
+        notes.append(_("There is no such page; this is the last."))
     return {
         "page": page,
         "notes": notes,
         "steps": _steps(page),
-        "spans": [(label, trend_path(query, span=span), span == query.span) for span, label in SPANS.items()],
-        "sorts": [(label, trend_path(query, sort=sort), sort == query.sort) for sort, label in SORTS.items()],
-        "sort_names": SORTS,
-        "span_names": SPANS,
+        "spans": [
+            (_(label), trend_path(query, span=span), span == query.span) for span, label in SPANS.items()
+        ],
+        "sorts": [
+            (_(label), trend_path(query, sort=sort), sort == query.sort) for sort, label in SORTS.items()
+        ],
+        "sort_names": {sort: _(label) for sort, label in SORTS.items()},
+        "span_names": {span: _(label) for span, label in SPANS.items()},
         "feed_links": feed_of(query).links(site.prefix),
         "actions": ACTIONS if read_session(request) else (),
         "said": said_of(request, site, [story.view.paper_id for story in page.stories]),

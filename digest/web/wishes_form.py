@@ -13,6 +13,8 @@ from digest.errors import UsageError
 from digest.pipeline.liked import Liked
 from digest.pipeline.wishes import HIDEABLE, Wishes, leaves_nothing
 from digest.schedule import check_zone
+from digest.translation import ENGLISH, LANGUAGES, in_language
+from digest.translation import gettext as _
 from digest.web.forms import text_of, texts_of
 from digest.web.interests_form import (
     COUNT,
@@ -26,7 +28,15 @@ from digest.web.interests_form import (
     write_interest,
 )
 
-__all__ = ["Editor", "ScheduleFields", "read_editor", "read_schedule", "write_editor", "write_schedule"]
+__all__ = [
+    "Editor",
+    "ScheduleFields",
+    "read_editor",
+    "read_language",
+    "read_schedule",
+    "write_editor",
+    "write_schedule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Editor:
     mail: bool
     feed: bool
     wishes: Wishes | None
+    language: str = ENGLISH
     problems: Problems = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,8 +109,8 @@ def read_schedule(form: FormData, usual: Wishes, problems: Problems) -> tuple[Sc
 # --- the editor ------------------------------------------------------------------------------------
 
 
-def write_editor(wishes: Wishes, usual_trend: float) -> Editor:
-    """The fields that say these wishes, which are checked."""
+def write_editor(wishes: Wishes, usual_trend: float, usual_language: str = ENGLISH) -> Editor:
+    """The fields that say these wishes, which are checked; what is usual stands where nothing was chosen."""
     return Editor(
         interests=tuple(map(write_interest, wishes.interests)),
         schedule=write_schedule(wishes),
@@ -109,11 +120,17 @@ def write_editor(wishes: Wishes, usual_trend: float) -> Editor:
         mail=wishes.mail,
         feed=wishes.feed,
         wishes=wishes,
+        language=in_language(wishes.language, usual_language),
     )
 
 
 def read_editor(
-    form: FormData, stored: Wishes, usual_trend: float, find: FindPapers, upload: Liked = NOTHING
+    form: FormData,
+    stored: Wishes,
+    usual_trend: float,
+    find: FindPapers,
+    upload: Liked = NOTHING,
+    usual_language: str = ENGLISH,
 ) -> Editor:
     """What a form says, over what is ``stored``; ``find`` looks up papers that are typed.
 
@@ -122,13 +139,13 @@ def read_editor(
     Raises ``UsageError`` for a form that came incomplete, which would delete what it does not say.
     """
     if COUNT not in form:
-        raise UsageError("that form came incomplete; open the page again and repeat it")
+        raise UsageError(_("that form came incomplete; open the page again and repeat it"))
     problems: Problems = {}
     schedule, wishes = read_schedule(form, stored, problems)
     trend, weight = _read_trend(form, stored, usual_trend)
     typed_papers = text_of(form, "max_papers")
     if typed_papers and not 1 <= number_of(typed_papers) <= 50:
-        problems["max_papers"] = "A digest has 1 to 50 papers."
+        problems["max_papers"] = _("A digest has 1 to 50 papers.")
     sections, hidden = _read_sections(form, problems)
     mail, feed = _read_channels(form, stored, problems)
     interests = InterestsReader(form, stored, find, problems)
@@ -141,6 +158,7 @@ def read_editor(
         hidden_sections=hidden,
         mail=mail,
         feed=feed,
+        language=read_language(form, stored.language, usual_language),
     )
     return Editor(
         interests=tuple(interests.typed),
@@ -153,7 +171,14 @@ def read_editor(
         wishes=_checked(wishes, problems),
         problems=problems,
         renamed=interests.renamed,
+        language=in_language(wishes.language, usual_language),
     )
+
+
+def read_language(form: FormData, stored: str | None, usual: str) -> str | None:
+    """The language that was chosen; where what is usual was left as it stood, still nobody's choice."""
+    typed = text_of(form, "language")
+    return stored if typed not in LANGUAGES or typed == in_language(stored, usual) else typed
 
 
 def _read_sections(form: FormData, problems: Problems) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -161,7 +186,7 @@ def _read_sections(form: FormData, problems: Problems) -> tuple[frozenset[str], 
     sections = frozenset(texts_of(form, "sections"))
     hidden = tuple(one.value for one in HIDEABLE if one.value not in sections)
     if leaves_nothing(hidden):
-        problems["sections"] = "With every section hidden there is nothing to send; leave one, or pause."
+        problems["sections"] = _("With every section hidden there is nothing to send; leave one, or pause.")
     return sections, hidden
 
 
@@ -170,7 +195,7 @@ def _read_channels(form: FormData, stored: Wishes, problems: Problems) -> tuple[
     mail = "mail" in form if "has_mail" in form else stored.mail
     feed = "feed" in form
     if not feed and not (mail and "has_mail" in form):
-        problems["channels"] = "Then it comes nowhere; leave one way, or pause."
+        problems["channels"] = _("Then it comes nowhere; leave one way, or pause.")
     return mail, feed
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
+from digest.translation import gettext as _
+from digest.translation import gettext_noop, ngettext
 from digest.types import Verdict
 from digest.why.days import on_days, since
 from digest.why.facts import SourceCheck
@@ -11,11 +13,11 @@ __all__ = ["latest_by_day", "notice_text", "summarise_coverage"]
 
 # What a bad verdict means, said of the days it was given for.
 _WORDS = {
-    Verdict.PARTIAL: "incomplete",
-    Verdict.STALE: "still showing an older day",
-    Verdict.BLOCKED: "access refused",
-    Verdict.BROKEN: "not readable",
-    Verdict.UNREACHABLE: "not reachable",
+    Verdict.PARTIAL: gettext_noop("incomplete"),
+    Verdict.STALE: gettext_noop("still showing an older day"),
+    Verdict.BLOCKED: gettext_noop("access refused"),
+    Verdict.BROKEN: gettext_noop("not readable"),
+    Verdict.UNREACHABLE: gettext_noop("not reachable"),
 }
 
 
@@ -27,7 +29,7 @@ def summarise_coverage(checks: Sequence[SourceCheck], *, today: date, zone: str 
     """
     labels = list(dict.fromkeys(check.label for check in checks))
     if not labels:
-        return "No source was looked at."
+        return _("No source was looked at.")
     sentences = []
     for label in labels:
         days = latest_by_day([check for check in checks if check.label == label])
@@ -61,24 +63,29 @@ def _account(days: Sequence[SourceCheck], today: date, zone: str) -> str:
         words = [_fault([day for day in bad if day.verdict is fault], days, today, zone) for fault in faults]
         return ", ".join([_counted(told, total), *words] if total else words)
     if total:
-        return f"{_counted(told, total)}, complete"
+        return _("%(counted)s, complete", counted=_counted(told, total))
     empty = any(day.verdict is Verdict.EMPTY for day in days)
-    return "no papers listed" if empty else "nothing changed since it was last read"
+    return _("no papers listed") if empty else _("nothing changed since it was last read")
 
 
 def _counted(days: Sequence[SourceCheck], total: int) -> str:
     """``30 papers``, ``30 of 41 papers`` where the page says it has more, ``118 papers over 3 days``."""
     listing = [day for day in days if day.entries]
     declared = sum(max(day.declared or 0, day.entries) for day in listing)
-    count = f"{total} of {declared}" if declared > total else f"{total}"
-    noun = "paper" if total == 1 and declared <= 1 else "papers"
-    return f"{count} {noun} over {len(listing)} days" if len(listing) > 1 else f"{count} {noun}"
+    if declared > total:
+        # Of at least two, so its form is that of many.
+        papers = _("%(some)s of %(all)s papers", some=f"{total}", all=f"{declared}")
+    else:
+        papers = ngettext("%(count)s paper", "%(count)s papers", total, count=f"{total}")
+    if len(listing) <= 1:
+        return papers
+    return _("%(papers)s over %(days)s days", papers=papers, days=f"{len(listing)}")
 
 
 def _fault(bad: Sequence[SourceCheck], days: Sequence[SourceCheck], today: date, zone: str) -> str:
     """``not reachable since Thursday``; of a fault that is over, or of a lone day, for which days it held."""
     newest = bad[-1]
-    words = _WORDS[newest.verdict]
+    words = _(_WORDS[newest.verdict])
     is_lasting = newest is days[-1] and newest.failing_since is not None
     if (
         is_lasting
@@ -88,4 +95,4 @@ def _fault(bad: Sequence[SourceCheck], days: Sequence[SourceCheck], today: date,
         return f"{words} {since(newest.failing_since, zone, today)}"
     if len(bad) == len(days) == 1 and newest.day == today:
         return words
-    return f"{words} for {on_days([day.day for day in bad], today)}"
+    return _("%(fault)s for %(days)s", fault=words, days=on_days([day.day for day in bad], today))

@@ -4,43 +4,53 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from digest.translation import ENGLISH, gettext_noop, language, ngettext, weekday
+from digest.translation import gettext as _
 from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus, Verdict
 from digest.why.coverage import latest_by_day
-from digest.why.days import WEEKDAYS, clock, full_day, holiday, joined, one_line, since, when
+from digest.why.days import WEEKDAYS, clock, full_day, holiday, joined, one_line, point, since, when
 from digest.why.facts import Cause, DeliveryFacts, Explanation, IssueFacts, SourceCheck, WhyFacts
+from digest.why.forgotten import forgotten_reason
 
 __all__ = ["empty_reason", "explain"]
 
 _SATURDAY = 5
 _FAULTS = {
-    Verdict.UNREACHABLE: (Cause.SOURCE_UNREACHABLE, "could not be reached"),
-    Verdict.BLOCKED: (Cause.SOURCE_BLOCKED, "refused us access"),
-    Verdict.BROKEN: (Cause.SOURCE_BROKEN, "gave a page that could not be read"),
-    Verdict.STALE: (Cause.SOURCE_STALE, "still showed an older day"),
-    Verdict.PARTIAL: (Cause.SOURCE_PARTIAL, "gave only part of its list"),
+    Verdict.UNREACHABLE: (Cause.SOURCE_UNREACHABLE, gettext_noop("could not be reached")),
+    Verdict.BLOCKED: (Cause.SOURCE_BLOCKED, gettext_noop("refused us access")),
+    Verdict.BROKEN: (Cause.SOURCE_BROKEN, gettext_noop("gave a page that could not be read")),
+    Verdict.STALE: (Cause.SOURCE_STALE, gettext_noop("still showed an older day")),
+    Verdict.PARTIAL: (Cause.SOURCE_PARTIAL, gettext_noop("gave only part of its list")),
 }
 _T = TypeVar("_T")
 
 
 def explain(facts: WhyFacts) -> Explanation:
     """Why the digest of that date came or did not: one cause, one sentence, what to do where it helps."""
+    if (forgotten := forgotten_reason(facts)) is not None:
+        return forgotten
     if facts.issue is None:
         return _no_issue(facts)
     if facts.issue.status is IssueStatus.EMPTY:
         return Explanation.from_stored(facts.issue.reason) or empty_reason(facts)
     if facts.issue.status is IssueStatus.SKIPPED:
         return Explanation.from_stored(facts.issue.reason) or Explanation(
-            Cause.SKIPPED, f"There was no digest of {full_day(facts.local_date)}; why was not recorded."
+            Cause.SKIPPED,
+            _("There was no digest of %(day)s; why was not recorded.", day=full_day(facts.local_date)),
         )
     if facts.delivery is not None:
         return _delivered(facts, facts.issue, facts.delivery)
     if facts.issue.status is IssueStatus.EXPIRED:
         return _expired(facts, facts.issue)
-    what = "a notice" if facts.issue.status is IssueStatus.NOTICE else _papers(facts.issue)
+    what = _("a notice") if facts.issue.status is IssueStatus.NOTICE else _papers(facts.issue)
     return Explanation(
         Cause.IN_FEED,
-        f"{_digest(facts)} is in the private feed, with {what}, and only there: the subscription is "
-        "without mail.",
+        _(
+            "%(digest)s is in the private feed, with %(what)s, and only there: the subscription is "
+            "without mail.",
+            digest=_digest(facts),
+            what=what,
+        ),
     )
 
 
@@ -50,12 +60,18 @@ def empty_reason(facts: WhyFacts) -> Explanation:
     todays = [check for check in facts.checks if check.day >= facts.local_date]
     # What is left over from days before was passed over then; that this day brought nothing tells more.
     if left and not (todays and all(check.verdict is Verdict.EMPTY for check in todays)):
-        some = f"None of the {left} papers" if left > 1 else "The one paper"
-        were, is_close = ("were", "is") if left > 1 else ("was", "is not")
         return Explanation(
             Cause.NOTHING_ABOVE_THRESHOLD,
-            f"{some} up to {full_day(facts.local_date)} that {were} not sent before {is_close} close enough "
-            f"to the interests; to widen them: digest interest add {facts.email or 'EMAIL'}.",
+            ngettext(
+                "The one paper up to %(day)s that was not sent before is not close enough to the interests; "
+                "to widen them: digest interest add %(email)s.",
+                "None of the %(count)s papers up to %(day)s that were not sent before is close enough to the "
+                "interests; to widen them: digest interest add %(email)s.",
+                left,
+                count=f"{left}",
+                day=full_day(facts.local_date),
+                email=facts.email or "EMAIL",
+            ),
         )
     # A source's day may lag behind a reader's date by one, east of Greenwich.
     if all(check.day < facts.local_date - timedelta(days=1) for check in facts.checks):
@@ -86,18 +102,21 @@ def _faulty(facts: WhyFacts, faults: list[SourceCheck]) -> Explanation:
     code, words = _FAULTS[worst.verdict]
     same = [one for one in faults if one.verdict is worst.verdict]
     names = joined([one.label for one in same])
-    parts = [f"{names} {words}"]
+    parts = [f"{names} {_(words)}"]
     if worst.verdict in (Verdict.STALE, Verdict.PARTIAL):
-        parts.append(
-            f"for {full_day(worst.day)} when last read {when(worst.checked_at, facts.zone, facts.local_date)}"
-        )
+        read = when(worst.checked_at, facts.zone, facts.local_date)
+        parts.append(_("for %(day)s when last read %(when)s", day=full_day(worst.day), when=read))
     elif worst.failing_since is not None:
         parts.append(since(worst.failing_since, facts.zone, facts.local_date))
     if worst.error:
         parts.append(f"({one_line(worst.error, 160)})")
     sentence = " ".join(parts)
     return Explanation(
-        code, f"{sentence}, and there was nothing else to send; what appears there comes once it can be read."
+        code,
+        _(
+            "%(fault)s, and there was nothing else to send; what appears there comes once it can be read.",
+            fault=sentence,
+        ),
     )
 
 
@@ -109,39 +128,62 @@ def _quiet(facts: WhyFacts, standings: list[SourceCheck]) -> Explanation:
     if rest and not is_listed and facts.cadence is not Cadence.WEEKLY:
         code, what = rest
         return Explanation(
-            code, f"There were no new papers: {day} is {what}, when sources list few papers or none."
+            code,
+            _(
+                "There were no new papers: %(day)s is %(what)s, when sources list few papers or none.",
+                day=day,
+                what=what,
+            ),
         )
     late = [one for one in standings if one.verdict is Verdict.EMPTY and one.day >= facts.local_date]
     if late:
         at = _on(facts, max(one.checked_at for one in late))
         return Explanation(
             Cause.SOURCE_LATE,
-            f"{joined([one.label for one in late])} had listed nothing for {day} when last read {at}; "
-            "what comes later is in the next digest.",
+            _(
+                "%(sources)s had listed nothing for %(day)s when last read %(when)s; "
+                "what comes later is in the next digest.",
+                sources=joined([one.label for one in late]),
+                day=day,
+                when=at,
+            ),
         )
     if facts.n_already_sent:
-        some = f"All {facts.n_already_sent} papers" if facts.n_already_sent > 1 else "The one paper"
         return Explanation(
-            Cause.ALL_SENT_BEFORE, f"{some} of the days up to {day} had been sent to this reader before."
+            Cause.ALL_SENT_BEFORE,
+            ngettext(
+                "The one paper of the days up to %(day)s had been sent to this reader before.",
+                "All %(count)s papers of the days up to %(day)s had been sent to this reader before.",
+                facts.n_already_sent,
+                count=f"{facts.n_already_sent}",
+                day=day,
+            ),
         )
     names = joined([one.label for one in standings])
-    return Explanation(Cause.NO_NEW_PAPERS, f"{names} listed no papers in the days up to {day}.")
+    said = _("%(sources)s listed no papers in the days up to %(day)s.", sources=names, day=day)
+    return Explanation(Cause.NO_NEW_PAPERS, said)
 
 
 def _rest(day: date) -> tuple[Cause, str] | None:
     """Whether that is a day on which little is published, and what it is."""
     if day.weekday() >= _SATURDAY:
-        return Cause.NO_NEW_PAPERS_WEEKEND, "a weekend day"
+        return Cause.NO_NEW_PAPERS_WEEKEND, _("a weekend day")
     name = holiday(day)
-    return (Cause.NO_NEW_PAPERS_HOLIDAY, f"a holiday ({name})") if name else None
+    return (Cause.NO_NEW_PAPERS_HOLIDAY, _("a holiday (%(name)s)", name=name)) if name else None
 
 
 def _nothing_read(facts: WhyFacts) -> Explanation:
     last = facts.last_refresh
-    ran = f"the last refresh ran {_on(facts, last.started_at)}" if last else "no refresh has run yet"
+    ran = _("no refresh has run yet")
+    if last:
+        ran = _("the last refresh ran %(when)s", when=_on(facts, last.started_at))
     return Explanation(
         Cause.SCHEDULER_DID_NOT_RUN,
-        f"No source was read for {full_day(facts.local_date)}: {ran}; start one with digest refresh.",
+        _(
+            "No source was read for %(day)s: %(ran)s; start one with digest refresh.",
+            day=full_day(facts.local_date),
+            ran=ran,
+        ),
     )
 
 
@@ -156,14 +198,23 @@ def _delivered(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> E
             at = f" {_on(facts, delivery.sending_at)}" if delivery.sending_at else ""
             return Explanation(
                 Cause.UNCERTAIN,
-                f"{_digest(facts)} was handed over for {delivery.recipient}{at}, but no answer came, so it "
-                "may have arrived; it is held and not sent again.",
+                _(
+                    "%(digest)s was handed over for %(recipient)s%(when)s, but no answer came, so it "
+                    "may have arrived; it is held and not sent again.",
+                    digest=_digest(facts),
+                    recipient=delivery.recipient,
+                    when=at,
+                ),
             )
         case DeliveryStatus.REFUSED:
             return Explanation(
                 Cause.REFUSED,
-                f"{_digest(facts)} was refused for {delivery.recipient} and is not tried again: "
-                f"{_words(delivery)}.",
+                _(
+                    "%(digest)s was refused for %(recipient)s and is not tried again: %(why)s.",
+                    digest=_digest(facts),
+                    recipient=delivery.recipient,
+                    why=_words(delivery),
+                ),
             )
         case DeliveryStatus.SKIPPED:
             return _skipped(facts, issue, delivery)
@@ -177,15 +228,18 @@ def _delivered(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> E
         return refusal
     if delivery.status is DeliveryStatus.DEFERRED:
         is_later = delivery.retry_at is not None and delivery.retry_at > facts.now
-        again = (
-            f"the next try is {_on(facts, _known(delivery.retry_at))}"
-            if is_later
-            else "digest deliver tries again"
-        )
+        again = _("digest deliver tries again")
+        if is_later:
+            again = _("the next try is %(when)s", when=_on(facts, _known(delivery.retry_at)))
         return Explanation(
             Cause.DEFERRED,
-            f"{_digest(facts)} could not be handed over for {delivery.recipient} yet "
-            f"({_words(delivery)}); {again}.",
+            _(
+                "%(digest)s could not be handed over for %(recipient)s yet (%(why)s); %(again)s.",
+                digest=_digest(facts),
+                recipient=delivery.recipient,
+                why=_words(delivery),
+                again=again,
+            ),
         )
     return _waiting(facts, issue, delivery)
 
@@ -194,32 +248,45 @@ def _sent(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Explan
     at = f" {_on(facts, delivery.sent_at)}" if delivery.sent_at else ""
     way, hint = "", ""
     if delivery.reply and delivery.reply[:1].isdigit():
-        way = f" (the mail server said: {one_line(delivery.reply)})"
-        hint = "; if it is not in the inbox, look among the spam"
+        way = f" ({_('the mail server said: %(reply)s', reply=one_line(delivery.reply))})"
+        hint = _("; if it is not in the inbox, look among the spam")
     elif delivery.reply:
         way = f" ({one_line(delivery.reply)})"
     if issue.status is IssueStatus.NOTICE:
         reason = one_line((Explanation.from_stored(issue.reason) or empty_reason(facts)).sentence)
-        what = f"A notice in place of the digest of {full_day(facts.local_date)}"
-        return Explanation(Cause.SENT, f"{what} went to {delivery.recipient}{at}{way}: {reason}.")
-    return Explanation(
-        Cause.SENT,
-        f"{_digest(facts)} went to {delivery.recipient}{at} with {_papers(issue)}{way}{hint}.",
+        what = _("A notice in place of the digest of %(day)s", day=full_day(facts.local_date))
+        went = _(
+            "%(digest)s went to %(recipient)s%(when)s", digest=what, recipient=delivery.recipient, when=at
+        )
+        return Explanation(Cause.SENT, f"{went}{way}: {reason}.")
+    went = _(
+        "%(digest)s went to %(recipient)s%(when)s with %(papers)s",
+        digest=_digest(facts),
+        recipient=delivery.recipient,
+        when=at,
+        papers=_papers(issue),
     )
+    return Explanation(Cause.SENT, f"{went}{way}{hint}.")
 
 
 def _came_back(facts: WhyFacts, delivery: DeliveryFacts) -> Explanation:
     at = f" {_on(facts, delivery.sent_at)}" if delivery.sent_at else ""
-    went = f"{_digest(facts)} went to {delivery.recipient}{at}"
+    went = _(
+        "%(digest)s went to %(recipient)s%(when)s",
+        digest=_digest(facts),
+        recipient=delivery.recipient,
+        when=at,
+    )
     if delivery.status is DeliveryStatus.COMPLAINED:
         return Explanation(
             Cause.COMPLAINED,
-            f"{went}, and was reported there as unwanted; that ends the subscription at once.",
+            _("%(went)s, and was reported there as unwanted; that ends the subscription at once.", went=went),
         )
     words = _words(delivery)
     suspended = facts.status is SubscriberStatus.BOUNCED
-    after = "; no more is sent until the address works again" if suspended else ""
-    return Explanation(Cause.BOUNCED, f"{went}, but came back: {words}{after}.")
+    after = _("; no more is sent until the address works again") if suspended else ""
+    said = _("%(went)s, but came back: %(why)s", went=went, why=words)
+    return Explanation(Cause.BOUNCED, f"{said}{after}.")
 
 
 def _skipped(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Explanation:
@@ -227,9 +294,15 @@ def _skipped(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Exp
         return _expired(facts, issue)
     if (refusal := _status(facts)) is not None:
         return refusal
-    words = one_line(delivery.reason or "the reader was not to be served then")
+    words = one_line(delivery.reason or _("the reader was not to be served then"))
     return Explanation(
-        Cause.SKIPPED, f"{_digest(facts)} was made but not sent to {delivery.recipient}: {words}."
+        Cause.SKIPPED,
+        _(
+            "%(digest)s was made but not sent to %(recipient)s: %(why)s.",
+            digest=_digest(facts),
+            recipient=delivery.recipient,
+            why=words,
+        ),
     )
 
 
@@ -237,25 +310,35 @@ def _expired(facts: WhyFacts, issue: IssueFacts) -> Explanation:
     until = f" {_on(facts, issue.expires_at)}" if issue.expires_at else ""
     return Explanation(
         Cause.EXPIRED,
-        f"{_digest(facts)} was made {_on(facts, issue.composed_at)}, but could not be sent before it was "
-        f"too old{until}; its papers may come in a later one.",
+        _(
+            "%(digest)s was made %(made)s, but could not be sent before it was too old%(until)s; its papers "
+            "may come in a later one.",
+            digest=_digest(facts),
+            made=_on(facts, issue.composed_at),
+            until=until,
+        ),
     )
 
 
 def _waiting(facts: WhyFacts, issue: IssueFacts, delivery: DeliveryFacts) -> Explanation:
-    made = f"{_digest(facts)} was made {_on(facts, issue.composed_at)}"
+    made = _("%(digest)s was made %(when)s", digest=_digest(facts), when=_on(facts, issue.composed_at))
     if delivery.status is DeliveryStatus.SENDING:
         started = f" {_on(facts, delivery.sending_at)}" if delivery.sending_at else ""
-        state = f"and sending it began{started}; if that run was cut off, the next digest deliver settles it"
+        state = _(
+            "and sending it began%(when)s; if that run was cut off, the next digest deliver settles it",
+            when=started,
+        )
     elif delivery.reason:
-        state = f"but it is not sent yet ({one_line(delivery.reason)}); digest deliver tries again"
+        state = _(
+            "but it is not sent yet (%(why)s); digest deliver tries again", why=one_line(delivery.reason)
+        )
     elif facts.last_deliver is None:
-        state = "but digest deliver has never run; start it, or digest run"
+        state = _("but digest deliver has never run; start it, or digest run")
     elif facts.last_deliver.started_at < issue.composed_at:
         ran = _on(facts, facts.last_deliver.started_at)
-        state = f"but digest deliver ran last {ran}, before that; start it, or digest run"
+        state = _("but digest deliver ran last %(when)s, before that; start it, or digest run", when=ran)
     else:
-        state = "and it waits for the next digest deliver"
+        state = _("and it waits for the next digest deliver")
     return Explanation(Cause.WAITING_TO_BE_SENT, f"{made}, {state}.")
 
 
@@ -268,30 +351,34 @@ def _no_issue(facts: WhyFacts) -> Explanation:
         # Under a moved clock a reader may seem to have come later than now.
         began = min(facts.created_at, facts.now).astimezone(ZoneInfo(zone)).date()
         if facts.local_date < began:
-            return Explanation(
-                Cause.BEFORE_SUBSCRIPTION, f"The subscription began on {full_day(began)}, after {day}."
-            )
+            said = _("The subscription began on %(began)s, after %(day)s.", began=full_day(began), day=day)
+            return Explanation(Cause.BEFORE_SUBSCRIPTION, said)
     if (refusal := _status(facts)) is not None:
         return refusal
     if not facts.is_on:
-        cadence = (
-            "for weekdays" if facts.cadence is Cadence.WEEKDAYS else f"weekly, on {WEEKDAYS[facts.weekday]}s"
-        )
-        return Explanation(
-            Cause.NOT_ON_THIS_DAY, f"No digest is due on {day}: the subscription is {cadence}{_next(facts)}."
-        )
+        said = _("No digest is due on %(day)s: the subscription is for weekdays", day=day)
+        if facts.cadence is not Cadence.WEEKDAYS:
+            name = WEEKDAYS[facts.weekday] if language() == ENGLISH else weekday(facts.weekday)
+            said = _(
+                "No digest is due on %(day)s: the subscription is weekly, on %(weekday)ss",
+                day=day,
+                weekday=name,
+            )
+        return Explanation(Cause.NOT_ON_THIS_DAY, f"{said}{_next(facts)}.")
     if facts.due_at is None:
-        return Explanation(
-            Cause.NO_SUCH_DATE,
-            f"There was no {day} in {zone}: the clocks there skipped that date{_next(facts)}.",
-        )
+        said = _("There was no %(day)s in %(zone)s: the clocks there skipped that date", day=day, zone=zone)
+        return Explanation(Cause.NO_SUCH_DATE, f"{said}{_next(facts)}.")
     if facts.now < facts.due_at:
         is_today = facts.now.astimezone(ZoneInfo(zone)).date() == facts.local_date
-        present = clock(facts.now, zone) if is_today else f"{_on(facts, facts.now).removeprefix('on ')}"
-        due = clock(facts.due_at, zone)
-        return Explanation(
-            Cause.NOT_DUE_YET, f"{_digest(facts)} is not due before {due} ({zone}); there it is {present}."
+        present = clock(facts.now, zone) if is_today else point(facts.now, zone, facts.local_date)
+        said = _(
+            "%(digest)s is not due before %(due)s (%(zone)s); there it is %(present)s.",
+            digest=_digest(facts),
+            due=clock(facts.due_at, zone),
+            zone=zone,
+            present=present,
         )
+        return Explanation(Cause.NOT_DUE_YET, said)
     return _not_made(facts, facts.due_at)
 
 
@@ -301,59 +388,75 @@ def _not_made(facts: WhyFacts, due_at: datetime) -> Explanation:
     if facts.held_for and facts.held_until is not None and facts.now < facts.held_until:
         return Explanation(
             Cause.HELD,
-            f"{_digest(facts)} waits for {joined(facts.held_for)} until {_until(facts, facts.held_until)}, "
-            "and goes without after that.",
+            _(
+                "%(digest)s waits for %(sources)s until %(until)s, and goes without after that.",
+                digest=_digest(facts),
+                sources=joined(facts.held_for),
+                until=point(facts.held_until, facts.zone, facts.local_date),
+            ),
         )
-    was_due = f"{_digest(facts)} was due {_on(facts, due_at)} ({facts.zone})"
+    was_due = _(
+        "%(digest)s was due %(when)s (%(zone)s)",
+        digest=_digest(facts),
+        when=_on(facts, due_at),
+        zone=facts.zone,
+    )
     if facts.composes:
         run = facts.composes[-1]
-        how = (
-            "and failed"
-            if run.ok is False
-            else "and did not finish"
-            if run.ok is None
-            else "without making it"
-        )
-        again = f"digest compose --date {facts.local_date.isoformat()} tries again"
-        return Explanation(
-            Cause.NOT_COMPOSED, f"{was_due}; compose ran {_on(facts, run.started_at)} {how}; {again}."
-        )
+        ran = _on(facts, run.started_at)
+        if run.ok is False:
+            how = _("compose ran %(when)s and failed", when=ran)
+        elif run.ok is None:
+            how = _("compose ran %(when)s and did not finish", when=ran)
+        else:
+            how = _("compose ran %(when)s without making it", when=ran)
+        again = _("digest compose --date %(day)s tries again", day=facts.local_date.isoformat())
+        return Explanation(Cause.NOT_COMPOSED, f"{was_due}; {how}; {again}.")
     last = facts.last_compose
     if last is None:
-        words = "the scheduler has never run; start digest run, best by cron or as a service"
+        words = _("the scheduler has never run; start digest run, best by cron or as a service")
     elif facts.now < closes:
         ran = _on(facts, last.started_at)
-        words = f"the scheduler ran last {ran}; start digest run, and check its cron line or service"
-    else:
-        words = (
-            f"the scheduler did not run before it was too late {_on(facts, closes)}; its last run was "
-            f"{_on(facts, last.started_at)}; check its cron line or service"
+        words = _(
+            "the scheduler ran last %(when)s; start digest run, and check its cron line or service", when=ran
         )
-    return Explanation(Cause.SCHEDULER_DID_NOT_RUN, f"{was_due}, but {words}.")
+    else:
+        words = _(
+            "the scheduler did not run before it was too late %(when)s; its last run was %(last)s; check its "
+            "cron line or service",
+            when=_on(facts, closes),
+            last=_on(facts, last.started_at),
+        )
+    return Explanation(Cause.SCHEDULER_DID_NOT_RUN, _("%(due)s, but %(words)s.", due=was_due, words=words))
 
 
 def _status(facts: WhyFacts) -> Explanation | None:
     """The reader's standing where that alone is the cause."""
-    who = facts.email or "the reader"
+    who = facts.email or _("the reader")
     activate = f"digest subscriber activate {facts.email or 'EMAIL'}"
-    none = f"There is no digest of {full_day(facts.local_date)}"
+    none = _("There is no digest of %(day)s", day=full_day(facts.local_date))
     match facts.status:
         case SubscriberStatus.UNCONFIRMED:
-            return Explanation(
-                Cause.UNCONFIRMED, f"{none}: {who} has not confirmed the subscription; {activate} does it."
+            said = _(
+                "%(who)s has not confirmed the subscription; %(command)s does it", who=who, command=activate
             )
+            return Explanation(Cause.UNCONFIRMED, f"{none}: {said}.")
         case SubscriberStatus.BOUNCED:
-            return Explanation(
-                Cause.BOUNCED,
-                f"{none}: mail to {who} came back for good; once the address works again: {activate}.",
+            said = _(
+                "mail to %(who)s came back for good; once the address works again: %(command)s",
+                who=who,
+                command=activate,
             )
+            return Explanation(Cause.BOUNCED, f"{none}: {said}.")
         case SubscriberStatus.UNSUBSCRIBED:
-            return Explanation(Cause.UNSUBSCRIBED, f"{none}: {who} has unsubscribed.")
+            return Explanation(Cause.UNSUBSCRIBED, f"{none}: {_('%(who)s has unsubscribed', who=who)}.")
         case SubscriberStatus.PAUSED if facts.paused_until is None:
-            return Explanation(Cause.PAUSED, f"{none}: the subscription is paused; {activate} ends that.")
+            said = _("the subscription is paused; %(command)s ends that", command=activate)
+            return Explanation(Cause.PAUSED, f"{none}: {said}.")
         case SubscriberStatus.PAUSED if facts.local_date < _known(facts.paused_until):
             until = full_day(_known(facts.paused_until))
-            return Explanation(Cause.PAUSED, f"{none}: the subscription is paused until {until}.")
+            said = _("the subscription is paused until %(day)s", day=until)
+            return Explanation(Cause.PAUSED, f"{none}: {said}.")
     return None
 
 
@@ -361,34 +464,30 @@ def _status(facts: WhyFacts) -> Explanation | None:
 
 
 def _digest(facts: WhyFacts) -> str:
-    return f"The digest of {full_day(facts.local_date)}"
+    return _("The digest of %(day)s", day=full_day(facts.local_date))
 
 
 def _on(facts: WhyFacts, at: datetime | None) -> str:
     return when(_known(at), facts.zone, facts.local_date)
 
 
-def _until(facts: WhyFacts, at: datetime) -> str:
-    return _on(facts, at).removeprefix("at ").removeprefix("on ")
-
-
 def _next(facts: WhyFacts) -> str:
     if facts.next_due_at is None:
         return ""
-    return f"; the next is due {when(facts.next_due_at, facts.zone, facts.local_date)}"
+    return _("; the next is due %(when)s", when=when(facts.next_due_at, facts.zone, facts.local_date))
 
 
 def _papers(issue: IssueFacts) -> str:
-    away = f", {issue.away} of them from days before that had no digest" if issue.away else ""
-    return f"{_count(issue.papers, 'paper')}{away}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    papers = ngettext("%(count)s paper", "%(count)s papers", issue.papers, count=f"{issue.papers}")
+    if not issue.away:
+        return papers
+    return _(
+        "%(papers)s, %(away)s of them from days before that had no digest", papers=papers, away=issue.away
+    )
 
 
 def _words(delivery: DeliveryFacts) -> str:
-    return one_line(delivery.reason or delivery.reply or "no reason was recorded")
+    return one_line(delivery.reason or delivery.reply or _("no reason was recorded"))
 
 
 def _known(value: _T | None) -> _T:

@@ -47,6 +47,7 @@ class Cause(StrEnum):
     NO_NEW_PAPERS_HOLIDAY = "no_new_papers_holiday"
     ALL_SENT_BEFORE = "all_sent_before"
     NOTHING_ABOVE_THRESHOLD = "nothing_above_threshold"
+    FORGOTTEN = "forgotten"
 
 
 class Explanation(NamedTuple):
@@ -97,6 +98,7 @@ class IssueFacts:
     """The stored issue of that date. ``reason`` is an :class:`Explanation` as stored.
 
     ``papers`` counts all its papers, ``away`` those of them from days before that had no digest.
+    ``is_put_away``: so old that its details, and how it was sent, are not kept.
     """
 
     status: IssueStatus
@@ -105,6 +107,7 @@ class IssueFacts:
     away: int = 0
     expires_at: datetime | None = None
     reason: str | None = None
+    is_put_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class WhyFacts:
 
     ``n_candidates`` counts the papers listed on those days, ``n_already_sent`` those of them this
     reader had before, ``n_below_threshold`` those of the rest that are too far from the interests.
+
+    ``is_forgotten``: nothing is kept of what ran up to then.
     """
 
     local_date: date
@@ -160,3 +165,4 @@ class WhyFacts:
     n_candidates: int = 0
     n_already_sent: int = 0
     n_below_threshold: int = 0
+    is_forgotten: bool = False

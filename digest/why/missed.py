@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from digest.translation import gettext as _
+from digest.translation import ngettext
 from digest.types import SubscriberStatus
-from digest.why.days import full_day, joined, when
+from digest.why.days import full_day, joined, point, when
 from digest.why.facts import Cause, Explanation
 
 __all__ = ["MissedFacts", "is_made_up", "missed_reason", "waited_sentence"]
@@ -42,8 +44,9 @@ def missed_reason(facts: MissedFacts) -> Explanation:
     code, words = _cause(facts)
     look_back = ""
     if facts.made_up_on is not None:
-        look_back = f"; the digest of {full_day(facts.made_up_on)} looks back on it"
-    return Explanation(code, f"There was no digest of {full_day(facts.local_date)}: {words}{look_back}.")
+        look_back = _("; the digest of %(day)s looks back on it", day=full_day(facts.made_up_on))
+    said = _("There was no digest of %(day)s: %(why)s", day=full_day(facts.local_date), why=words)
+    return Explanation(code, f"{said}{look_back}.")
 
 
 def is_made_up(code: Cause) -> bool:
@@ -53,50 +56,63 @@ def is_made_up(code: Cause) -> bool:
 
 def waited_sentence(labels: Sequence[str], hold_h: float) -> str:
     """What a digest says that went without a source it had waited for."""
-    return f"This digest waited {_hours(hold_h)} for {joined(labels)}, which could not be read."
+    return _(
+        "This digest waited %(hours)s for %(sources)s, which could not be read.",
+        hours=_hours(hold_h),
+        sources=joined(labels),
+    )
 
 
 def _cause(facts: MissedFacts) -> tuple[Cause, str]:
     day = facts.local_date
     if facts.confirmed_on is not None and day < facts.confirmed_on:
-        return Cause.UNCONFIRMED, f"the subscription was confirmed on {full_day(facts.confirmed_on)} only"
+        confirmed = full_day(facts.confirmed_on)
+        return Cause.UNCONFIRMED, _("the subscription was confirmed on %(day)s only", day=confirmed)
     is_paused = facts.status is SubscriberStatus.PAUSED
     if is_paused and facts.paused_until is not None and day < facts.paused_until:
-        return Cause.PAUSED, f"the subscription was paused until {full_day(facts.paused_until)}"
+        return Cause.PAUSED, _("the subscription was paused until %(day)s", day=full_day(facts.paused_until))
     if facts.was_changed:
-        return Cause.SCHEDULE_CHANGED, "the reader's hour, days or time zone were changed around it"
+        return Cause.SCHEDULE_CHANGED, _("the reader's hour, days or time zone were changed around it")
     if not facts.ran:
-        return Cause.SCHEDULER_DID_NOT_RUN, f"{_gap(facts)}, and by then it was too late"
+        return Cause.SCHEDULER_DID_NOT_RUN, _("%(gap)s, and by then it was too late", gap=_gap(facts))
     closed = when(facts.closed_at, facts.zone, day)
     if facts.held:
         return (
             Cause.TOO_LATE,
-            f"it waited for a source, and nothing ran after that before it was too late {closed}",
+            _(
+                "it waited for a source, and nothing ran after that before it was too late %(when)s",
+                when=closed,
+            ),
         )
     if facts.ran_ok:
-        return Cause.NOT_ACTIVE, "the subscription was not active then"
-    return Cause.TOO_LATE, f"compose ran but failed until it was too late {closed}"
+        return Cause.NOT_ACTIVE, _("the subscription was not active then")
+    return Cause.TOO_LATE, _("compose ran but failed until it was too late %(when)s", when=closed)
 
 
 def _gap(facts: MissedFacts) -> str:
     day, zone = facts.local_date, facts.zone
     if facts.ran_after is None:
-        return f"nothing ran after it was due {when(facts.due_at, zone, day)}"
+        return _("nothing ran after it was due %(when)s", when=when(facts.due_at, zone, day))
     after = when(facts.ran_after, zone, day)
     if facts.ran_before is None:
-        return f"nothing ran before the run {after}"
-    return (
-        f"nothing ran between {_point(facts.ran_before, zone, day)} and {_point(facts.ran_after, zone, day)}"
+        return _("nothing ran before the run %(when)s", when=after)
+    return _(
+        "nothing ran between %(first)s and %(last)s",
+        first=point(facts.ran_before, zone, day),
+        last=point(facts.ran_after, zone, day),
     )
 
 
-def _point(at: datetime, zone: str, day: date) -> str:
-    """``08:00`` on that date, ``Tuesday 4 August 2026 at 08:00`` on another."""
-    return when(at, zone, day).removeprefix("at ").removeprefix("on ")
-
-
 def _hours(hours: float) -> str:
-    named = {0.5: "half an hour", 1.0: "an hour", 2.0: "two hours", 3.0: "three hours", 4.0: "four hours"}
+    named = {
+        0.5: _("half an hour"),
+        1.0: _("an hour"),
+        2.0: _("two hours"),
+        3.0: _("three hours"),
+        4.0: _("four hours"),
+    }
     if hours in named:
         return named[hours]
-    return f"{hours:g} hours" if hours >= 1 else f"{round(hours * 60)} minutes"
+    if hours >= 1:
+        return _("%(hours)s hours", hours=f"{hours:g}")
+    return ngettext("%(num)s minute", "%(num)s minutes", round(hours * 60))

@@ -220,7 +220,7 @@ def check_held(home: Home, server: Judge, told: Counter[str], *, at_most: int) -
     """Nobody got two; who got none is held, and that is told; returns how many are held."""
     counts = received(server)
     assert not extras(counts)
-    stand = home.ok("status", "--json").json["deliveries"]
+    stand = home.run("status", "--json").json["deliveries"]
     held: int = stand.get("uncertain", 0)
     assert held <= at_most
     assert told["uncertain"] == held

@@ -32,9 +32,11 @@ from tests import (
     test_outbox,
     test_overview,
     test_programs,
+    test_prune,
     test_splitting,
     test_storage_database,
     test_storage_deliveries,
+    test_storage_groups,
     test_storage_histories,
     test_storage_issues,
     test_storage_papers,
@@ -48,6 +50,7 @@ from tests.daily_server import DailyServer, item, serving
 from tests.storage_rows import add_papers, make_entry
 from tests.test_main_job import configure
 from tests.test_outbox import deliverer, names  # noqa: F401 - fixtures of the tests that run here too
+from tests.test_prune import old_issue  # noqa: F401 - the same
 
 pytest_plugins = ("tests.storage_fixtures",)
 pytestmark = pytest.mark.e2e
@@ -60,9 +63,11 @@ SUITES = (
     test_outbox,
     test_overview,
     test_programs,
+    test_prune,
     test_splitting,
     test_storage_database,
     test_storage_deliveries,
+    test_storage_groups,
     test_storage_histories,
     test_storage_issues,
     test_storage_papers,

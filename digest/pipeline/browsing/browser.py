@@ -32,6 +32,7 @@ from digest.ranking.usual import UsualGrowth
 from digest.storage import browsing as rows
 from digest.storage import stamps
 from digest.storage.database import Database
+from digest.translation import language
 
 __all__ = ["Browser"]
 
@@ -88,7 +89,8 @@ class Browser:
                 sources=_sources(ranked, calendar, query.source),
                 categories=_categories(ranked, query.category),
                 completeness=self._completeness.get(
-                    key, lambda: load_completeness(session, period, calendar.labels_by_number, now)
+                    (key, language()),
+                    lambda: load_completeness(session, period, calendar.labels_by_number, now),
                 ),
                 notes=tuple(notes),
             )

@@ -11,6 +11,7 @@ from digest.pipeline.browsing.periods import Period
 from digest.storage import browsing as rows
 from digest.storage import sources as source_rows
 from digest.templating import number, short_date
+from digest.translation import gettext as _
 from digest.types import Verdict
 from digest.why import SourceCheck, summarise_coverage
 
@@ -33,7 +34,7 @@ def load_completeness(
     for read in rows.list_read_days(session, period.first, period.last, now):
         reads[read.source_id].append(read)
     if not reads:
-        return Completeness("No source was read for this.")
+        return Completeness(_("No source was read for this."))
     today, good, sentences = now.astimezone(UTC).date(), 0, []
     for source_id, times in reads.items():
         checks = _checks(session, source_id, labels[source_id], times, now)
@@ -42,8 +43,10 @@ def load_completeness(
     if len(sentences) == 1:
         only = sentences[0].removeprefix(f"{labels[next(iter(reads))].rstrip('.')}: ")
         return Completeness(only[:1].upper() + only[1:], tuple(sentences))
-    whole = "All" if good == len(sentences) else f"{good} of"
-    return Completeness(f"{whole} {len(sentences)} sources complete.", tuple(sentences))
+    if good == len(sentences):
+        return Completeness(_("All %(all)s sources complete.", all=good), tuple(sentences))
+    short = _("%(good)s of %(all)s sources complete.", good=good, all=len(sentences))
+    return Completeness(short, tuple(sentences))
 
 
 def _checks(
@@ -70,6 +73,15 @@ def _checks(
 def _sentence(checks: Sequence[SourceCheck], times: Sequence[rows.ReadDay], today: date) -> str:
     """``Hugging Face: 50 papers, complete; read 3 times, last 16 Mar 09:10 UTC.``"""
     account = summarise_coverage(checks, today=today).removesuffix(".")
-    often = {1: "once,", 2: "twice, last"}.get(len(times), f"{number(len(times))} times, last")
     last = max(read.checked_at for read in times)
-    return f"{account}; read {often} {short_date(last.date(), beside=today)} {last:%H:%M} UTC."
+    at = f"{short_date(last.date(), beside=today)} {last:%H:%M} UTC"
+    if len(times) == 1:
+        return _("%(account)s; read once, %(when)s.", account=account, when=at)
+    if len(times) == 2:
+        return _("%(account)s; read twice, last %(when)s.", account=account, when=at)
+    return _(
+        "%(account)s; read %(times)s times, last %(when)s.",
+        account=account,
+        times=number(len(times)),
+        when=at,
+    )

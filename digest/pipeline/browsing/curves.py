@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.templating import number, short_date
+from digest.translation import gettext as _
 
 __all__ = ["Chart", "Curve", "Line", "Tick", "draw_chart", "draw_curve"]
 
@@ -107,7 +108,10 @@ def _vote_ticks(most: int) -> list[int]:
 def _day_ticks(start: datetime, end: datetime) -> tuple[Tick, ...]:
     """First and last day; within one day their times."""
     if start.date() == end.date():
-        return (Tick(0, f"{start:%H:%M}"), Tick(100, f"{end:%H:%M} on {short_date(end.date())}"))
+        return (
+            Tick(0, f"{start:%H:%M}"),
+            Tick(100, _("%(clock)s on %(day)s", clock=f"{end:%H:%M}", day=short_date(end.date()))),
+        )
     first = short_date(start.date(), beside=end.date())
     middle = start + (end - start) / 2
     between = [Tick(50, short_date(middle.date(), beside=end.date()))] if (end - start).days >= 4 else []

@@ -16,6 +16,7 @@ from digest.storage import papers as paper_rows
 from digest.storage.identity import IMPORTED
 from digest.storage.search import find_by_id
 from digest.text import clean_text
+from digest.translation import gettext as _
 from digest.types import Sighting
 
 __all__ = ["Look", "PaperPage", "SourceListing", "load_paper", "resolve"]
@@ -118,7 +119,7 @@ def _by_source(listings: Sequence[rows.Listing], labels: Mapping[int, str]) -> t
         reason = next((one for one in here if one.joined_by), None)
         found.append(
             SourceListing(
-                label=labels.get(source, "A source that is gone"),
+                label=labels.get(source, _("A source that is gone")),
                 days=tuple(one.day for one in here),
                 first_seen_at=min(one.first_seen_at for one in here),
                 joined_by=reason.joined_by if reason else "",

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from digest.templating import long_date, month
+from digest.translation import ENGLISH, language, written_date
+from digest.translation import gettext as _
 
 __all__ = ["FIRST_DAY", "LAST_DAY", "Period", "Span", "period_of"]
 
@@ -32,6 +34,8 @@ class Period:
     @property
     def title(self) -> str:
         """``Monday, 16 March 2026``, ``16 to 22 March 2026`` or ``March 2026``."""
+        if language() != ENGLISH:
+            return self._said()
         last = long_date(self.last).partition(", ")[2]
         match self.span:
             case Span.DAY:
@@ -42,6 +46,16 @@ class Period:
         same = [part for part in first.split()[1:] if part not in last.split()]
         shown = first if self.first.year != self.last.year else " ".join([first.split()[0], *same])
         return f"{shown} to {last}"
+
+    def _said(self) -> str:
+        """The same as the language that is spoken writes it."""
+        match self.span:
+            case Span.DAY:
+                return long_date(self.last)
+            case Span.MONTH:
+                return month(self.last)
+        first = written_date(self.first, "MMMMd" if self.first.year == self.last.year else "long")
+        return _("%(first)s to %(last)s", first=first, last=written_date(self.last, "long"))
 
 
 def period_of(span: Span, day: date) -> Period:

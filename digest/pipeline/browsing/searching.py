@@ -17,6 +17,7 @@ from digest.storage import papers as paper_rows
 from digest.storage import search as search_rows
 from digest.storage.search import Wanted
 from digest.text import clean_text
+from digest.translation import gettext_noop
 from digest.types import PaperView
 
 __all__ = ["MOST", "PER_PAGE", "Found", "Hit", "SearchPage", "SearchQuery", "find", "show"]
@@ -100,7 +101,7 @@ def find(session: Session, query: SearchQuery, calendar: Calendar, likeness: Lik
     notes = []
     source_id = calendar.numbers.get(query.source) if query.source is not None else None
     if query.source is not None and source_id is None:
-        notes.append("There is no such source; all are searched.")
+        notes.append(gettext_noop("There is no such source; all are searched."))
     filters = rows.Filters(source_id, query.category, query.since, query.until, query.has_code)
     text = clean_text(query.text, limit=MAX_TEXT)
     if query.like is not None:
@@ -159,7 +160,7 @@ def _second_try(session: Session, wanted: Wanted, filters: rows.Filters) -> tupl
     if len(wanted.words) < 2:
         return [], False, ""
     ids, has_more = _ordered(session, replace(wanted, any_word=True), filters)
-    return ids, has_more, "No paper holds all of these words; these hold some." if ids else ""
+    return ids, has_more, gettext_noop("No paper holds all of these words; these hold some.") if ids else ""
 
 
 def show(

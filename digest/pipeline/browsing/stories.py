@@ -11,6 +11,8 @@ from digest.cards import EXCERPT, Card, make_card
 from digest.pipeline.browsing.curves import Curve, draw_curve
 from digest.pipeline.browsing.periods import Period
 from digest.templating import short_date
+from digest.translation import gettext as _
+from digest.translation import gettext_noop
 from digest.types import PaperView
 
 __all__ = ["Mark", "Story", "find_marks", "make_story"]
@@ -25,9 +27,9 @@ class Mark(StrEnum):
     without it.
     """
 
-    NEW = "New"
-    RISING = "Rising"
-    BACK = "Back"
+    NEW = gettext_noop("New")
+    RISING = gettext_noop("Rising")
+    BACK = gettext_noop("Back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ def make_story(view: PaperView, *, first_day: date | None = None, marks: Sequenc
     card = make_card(view, excerpt_limit=0 if view.abstract else EXCERPT)
     if first_day is None and view.first_seen_at is not None:
         first_day = view.first_seen_at.astimezone(UTC).date()
-    seen = f"first seen {short_date(first_day, beside=view.listed_on or first_day)}" if first_day else ""
+    seen = ""
+    if first_day:
+        seen = _("first seen %(day)s", day=short_date(first_day, beside=view.listed_on or first_day))
     words = " · ".join(filter(None, (card.votes, seen)))
     return Story(view, card, words[:1].upper() + words[1:], draw_curve(view.votes_history), tuple(marks))
 

@@ -16,6 +16,7 @@ from digest.ranking.trend import measure_trend
 from digest.ranking.usual import UsualGrowth
 from digest.storage import browsing as rows
 from digest.storage import papers as paper_rows
+from digest.translation import gettext as _
 from digest.types import Candidate, Sighting
 
 __all__ = [
@@ -165,7 +166,7 @@ def _latest(looks: Sequence[Sighting]) -> dict[int, int]:
         if key not in last or last[key].observed_at <= one.observed_at:
             last[key] = one
     votes: dict[int, int] = {}
-    for (paper_id, _), one in last.items():
+    for (paper_id, _source), one in last.items():
         votes[paper_id] = max(votes.get(paper_id, 0), one.votes or 0)
     return votes
 
@@ -213,7 +214,7 @@ def understand(query: TrendQuery, calendar: Calendar, today: date) -> tuple[Tren
     """The query with its day, the period it means, and in sentences what of it could not be had."""
     notes = []
     if query.source is not None and query.source not in calendar.numbers:
-        notes.append("There is no such source; all are shown.")
+        notes.append(_("There is no such source; all are shown."))
         query = replace(query, source=None)
     day = query.day or calendar.newest(today, query.source) or calendar.newest(today) or today
     return replace(query, day=day), period_of(query.span, day), notes

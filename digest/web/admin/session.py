@@ -86,7 +86,7 @@ def cookie_name(request: Request) -> str:
 def _key(site: Site) -> bytes:
     stored = site.settings.admin_password_hash
     text = stored.get_secret_value() if stored is not None else ""
-    return hmac.digest(site.secret, b"admin session\0" + text.encode(), "sha256")
+    return hmac.digest(site.secret.signing, b"admin session\0" + text.encode(), "sha256")
 
 
 def start_session(request: Request, response: Response) -> None:

@@ -5,6 +5,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from digest.errors import DeliveryError, UsageError
+from digest.pipeline.consent import Way
 from digest.pipeline.explain import explain_day
 from digest.pipeline.letters import make_test_letter
 from digest.pipeline.moment import Moment
@@ -136,7 +137,7 @@ def activate(request: Request, site: SiteDep, number: str) -> Response:
     """Serve them (again)."""
     reader = _reader(site, as_number(number)).subscriber
     assert reader.id is not None  # noqa: S101 - stored rows have ids
-    activate_subscriber(site.app.database, reader.id, now=site.now())
+    activate_subscriber(site.app.database, reader.id, now=site.now(), way=Way.OPERATOR)
     return go_to(request, f"/admin/subscribers/{reader.id}?done=activated")
 
 

@@ -1,10 +1,18 @@
 """What a program sends: wishes and feedback, bounded, and without what no text holds."""
 
 from collections.abc import Hashable, Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
 
 from digest.pipeline.rating import MAX_NOTE
 from digest.pipeline.wishes import (
@@ -17,7 +25,7 @@ from digest.pipeline.wishes import (
     MAX_WORD,
     MAX_WORDS,
 )
-from digest.types import Cadence, FeedbackKind
+from digest.types import Cadence, FeedbackKind, Section
 from digest.web.api.parameters import MAX_ID, NO_NUL
 
 __all__ = ["FeedbackSent", "WishesSent", "WishesShape"]
@@ -85,6 +93,12 @@ class InterestShape(Sent):
     )
 
 
+# Something different is one paper beside others: with all others hidden nothing would be sent.
+NOTHING_LEFT: Final[dict[str, JsonValue]] = {
+    "allOf": [{"contains": {"const": one.value}} for one in HIDEABLE if one is not Section.DIFFERENT]
+}
+
+
 class WishesShape(Sent):
     """Everything a reader can choose; null where the installation's default holds."""
 
@@ -112,8 +126,9 @@ class WishesShape(Sent):
         None, description="0: your interests alone; 1: what trends alone."
     )
     hidden_sections: Annotated[list[Hidden], AfterValidator(_distinct)] = Field(
-        [], max_length=len(HIDEABLE) - 1, json_schema_extra={"uniqueItems": True}
+        [], max_length=len(HIDEABLE) - 1, json_schema_extra={"uniqueItems": True, "not": NOTHING_LEFT}
     )
+    language: Literal["en", "de"] | None = Field(None, description="``null``: that of the installation.")
 
 
 class WishesSent(BaseModel):

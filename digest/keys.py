@@ -1,0 +1,163 @@
+"""The keys that links are signed with: a file that rotation adds to, or settings.
+
+A file that was never rotated is one key, whatever its bytes. A rotated one begins with ``HEAD`` and has a key
+a line, the newest first: its text, or ``hex:`` and its bytes where that is not printable, and for older ones
+``until YYYY-MM-DD``: the last day (UTC) that links other than for leaving count by it. ``secret_key_old`` has
+the same, with commas in place of line ends.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from digest.errors import ConfigError, StorageError, UsageError
+from digest.files import write_whole
+from digest.locks import use_case_lock
+from digest.tokens import Keys
+
+__all__ = ["KeyFile", "OldKey", "keys_at", "name_keys", "read_old_keys", "rotate_keys"]
+
+HEAD = b"# digest keys: the first signs, the others open links in mails that were sent. Keep them all."
+MIN_FILE_BYTES = 32
+MIN_BYTES = 16
+MOST_DAYS = 3650
+_LINE = re.compile(
+    rb"(?:hex:(?P<hex>(?:[0-9a-f]{2})+)|(?P<text>[!-~]+))(?: +until +(?P<day>\d{4}-\d\d-\d\d))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OldKey:
+    """A key that signs no more; until that day (UTC) links other than for leaving count by it."""
+
+    key: bytes = field(repr=False)
+    until: date | None = None
+
+
+def keys_at(signing: bytes, older: Sequence[OldKey], now: datetime) -> Keys:
+    """The keys as they count at that time."""
+    today = now.astimezone(UTC).date()
+    return Keys(
+        signing,
+        tuple(one.key for one in older),
+        tuple(one.key for one in older if one.until is not None and today <= one.until),
+    )
+
+
+def name_keys(signing: bytes, older: Sequence[OldKey]) -> list[dict[str, object]]:
+    """Names of the keys (see ``Keys.name``), newest first, JSON-ready."""
+    rows = [{"key": Keys(signing).name, "signs": True, "until": None}]
+    for one in older:
+        until = one.until.isoformat() if one.until else None
+        rows.append({"key": Keys(one.key).name, "signs": False, "until": until})
+    return rows
+
+
+def read_old_keys(text: str) -> list[OldKey]:
+    """The keys of the setting ``secret_key_old``. Raises ``UsageError``, which quotes none of them."""
+    return [_read_line(part, "secret_key_old", MIN_BYTES) for part in _parts(text)]
+
+
+def _parts(text: str) -> list[bytes]:
+    return [part.strip().encode() for part in text.split(",") if part.strip()]
+
+
+def _read_line(line: bytes, where: str, least: int) -> OldKey:
+    found = _LINE.fullmatch(line)
+    key = (bytes.fromhex(found["hex"].decode()) if found["hex"] else found["text"]) if found else b""
+    if found is None or len(key) < least:
+        raise UsageError(
+            f"{where} holds what is no key: each has {least} bytes or more without blanks, and may be "
+            "followed by “until YYYY-MM-DD”"
+        )
+    try:
+        return OldKey(key, date.fromisoformat(found["day"].decode()) if found["day"] else None)
+    except ValueError as error:
+        raise UsageError(f"{where} holds a day that there is not") from error
+
+
+class KeyFile:
+    """The keys in a file, made on first use (mode 0600); read again as soon as it is another.
+
+    So a program that runs on takes up a rotation. Raises ``ConfigError`` for a file that is no key.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._keys: tuple[bytes, tuple[OldKey, ...]] = (b"", ())
+
+    def at(self, now: datetime) -> Keys:
+        """The keys as they count at that time."""
+        return keys_at(*self.read(), now)
+
+    def read(self) -> tuple[bytes, tuple[OldKey, ...]]:
+        """The key that signs, and the older ones, newest first."""
+        try:
+            if not self.path.exists():
+                self._make()
+            stamp = self.path.stat()
+        except OSError as error:
+            raise ConfigError([f"the key {self.path} cannot be read or made: {error.strerror}"]) from error
+        seen = stamp.st_ino, stamp.st_mtime_ns, stamp.st_size
+        if seen != self._seen:
+            self._keys, self._seen = self._parse(), seen
+        return self._keys
+
+    def _parse(self) -> tuple[bytes, tuple[OldKey, ...]]:
+        try:
+            data = self.path.read_bytes().strip()
+        except OSError as error:
+            raise ConfigError([f"the key {self.path} cannot be read: {error.strerror}"]) from error
+        if not data.startswith(HEAD):
+            if len(data) < MIN_FILE_BYTES:
+                raise ConfigError(
+                    [f"{self.path} is too short to be a key: restore it from a backup or delete it"]
+                )
+            return data, ()
+        lines = [line.strip() for line in data.splitlines()[1:] if line.strip()]
+        try:
+            first, *older = [_read_line(line, str(self.path), MIN_BYTES) for line in lines]
+        except (UsageError, ValueError) as error:
+            raise ConfigError([f"{self.path} is damaged: restore it from a backup"]) from error
+        return first.key, tuple(older)
+
+    def _make(self) -> None:
+        try:
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_hex(32).encode() + b"\n")
+
+
+def rotate_keys(file: KeyFile, now: datetime, *, days: int) -> date | None:
+    """Sign with a new key from now on; the one before opens links in mails for so many more days.
+
+    Leaving a list, and bounces, count by it for ever. Returns the last of those days, ``None`` for 0 days.
+    Raises ``UsageError`` for an impossible number, ``StorageError`` where the file cannot be written or
+    somebody else is rotating; then the keys are as they were.
+    """
+    if not 0 <= days <= MOST_DAYS:
+        raise UsageError(f"an older key can open links for 0 to {MOST_DAYS} days, not {days}")
+    until = now.astimezone(UTC).date() + timedelta(days=days) if days else None
+    with use_case_lock(file.path.parent, "key") as mine:
+        if not mine:
+            raise StorageError("the key is being rotated by another command; see that one's end first")
+        signing, older = file.read()
+        lines = [secrets.token_hex(32).encode(), *map(_line, (OldKey(signing, until), *older))]
+        try:
+            write_whole(file.path, b"\n".join([HEAD, *lines, b""]))
+        except OSError as error:
+            raise StorageError(f"{file.path} cannot be written: {error.strerror}") from error
+    return until
+
+
+def _line(one: OldKey) -> bytes:
+    is_plain = re.fullmatch(rb"[!-~]+", one.key) and not one.key.startswith(b"hex:")
+    text = one.key if is_plain else b"hex:" + one.key.hex().encode()
+    return text + (f" until {one.until.isoformat()}".encode() if one.until else b"")

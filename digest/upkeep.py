@@ -1,0 +1,136 @@
+"""What keeps an installation in order besides its digests: work of the night, and mail that came back.
+
+Each use case has its lock and its record, as those of :mod:`digest.runs` have.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+
+from digest.app import App
+from digest.errors import DigestError
+from digest.pipeline.moment import Moment
+from digest.pipeline.nightly import is_due_tonight
+from digest.runs import RunOutcome, recorded, run_all
+
+__all__ = ["NIGHTLY", "Nightly", "run_bounces", "run_fit", "run_nightly", "run_once"]
+
+Say = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """A use case that runs once a night, from that time of day on, in the zone of the settings."""
+
+    use_case: str
+    at: time
+    run: Callable[[App, Moment], RunOutcome]
+
+
+def run_fit(app: App, moment: Moment) -> RunOutcome:
+    """Fit the ranking model anew, in a process of its own, if anything came since it was fitted.
+
+    Where nothing was ranked yet there is no model, and none is made: who composes first makes it. Raises
+    ``StorageError`` where that fails; the model that was there stays.
+    """
+    with app.lock("fit") as mine:
+        if not mine:
+            return RunOutcome(locked=True)
+
+        def work() -> tuple[RunOutcome, bool]:
+            from digest.pipeline.model_store import ModelStore, refit
+
+            with app.database.read() as session:
+                is_behind = ModelStore(app.models_dir).is_behind(session)
+            if not is_behind:
+                return RunOutcome(), True
+            report = refit(app.database, app.models_dir)
+            return RunOutcome({"papers": report.papers, "likes": report.likes}), True
+
+        return recorded(app, moment, "fit", work)
+
+
+def run_bounces(app: App, moment: Moment, place: str | None = None, *, progress: Say = _silent) -> RunOutcome:
+    """Read what came back, from ``place`` or else the mailbox of the settings; nothing where none is set.
+
+    The outcome is not good where a mail could not be read. Raises ``DigestError`` where none could.
+    """
+    setting = app.settings.bounce_mailbox
+    place = setting.get_secret_value() if place is None and setting is not None else place
+    if place is None:
+        return RunOutcome()
+    from digest.mailbox import open_mailbox
+
+    with app.lock("bounces") as mine:
+        if not mine:
+            return RunOutcome(locked=True)
+        with open_mailbox(place) as mailbox:
+            counts = app.incoming().read(mailbox, moment.now, progress=progress)
+    return RunOutcome(counts, ok=not counts["unreadable"])
+
+
+def _backup(app: App, moment: Moment) -> RunOutcome:
+    from digest.keeping import run_backup  # most runs do not need all that it brings
+
+    return run_backup(app, moment)
+
+
+def _prune(app: App, moment: Moment) -> RunOutcome:
+    from digest.keeping import run_prune
+
+    return run_prune(app, moment)
+
+
+# Spread over the small hours, one after the other: what is kept of a night is what the day left.
+NIGHTLY = (
+    Nightly("backup", time(2, 30), _backup),
+    Nightly("prune", time(3, 0), _prune),
+    Nightly("fit", time(3, 20), run_fit),
+)
+
+
+def run_nightly(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict[str, Any], bool]:
+    """Do what of the night's work is due; a part that fails keeps no other from its work.
+
+    Returns each part's outcome, and whether all went well. Under a clock or for a day that a person chose
+    it does nothing: what is too old for that time must not go because of it.
+    """
+    steps: dict[str, Any] = {}
+    ok = True
+    if moment.pinned or moment.day is not None:
+        return steps, ok
+    for one in NIGHTLY:
+        with app.database.read() as session:
+            if not is_due_tonight(session, one.use_case, one.at, app.settings.zone, moment.now):
+                continue
+        progress(one.use_case)
+        try:
+            outcome = one.run(app, moment)
+            steps[one.use_case], ok = outcome.as_dict(), ok and outcome.ok
+        except DigestError as error:
+            steps[one.use_case], ok = {"error": str(error)}, False
+    return steps, ok
+
+
+def run_once(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict[str, Any], bool]:
+    """All that the service does, once: read what came back, refresh, compose, deliver, the night's work.
+
+    Returns each part's outcome, and whether all went well. A part that fails keeps no other from its work.
+    """
+    moment.check()
+    came_back: dict[str, Any] = {}
+    ok = True
+    if app.settings.bounce_mailbox is not None:
+        try:
+            outcome = run_bounces(app, moment, progress=progress)
+            came_back, ok = {"bounces": outcome.as_dict()}, outcome.ok
+        except DigestError as error:
+            came_back, ok = {"bounces": {"error": str(error)}}, False
+    steps, went_well = run_all(app, moment, progress=progress)
+    nightly, nights_well = run_nightly(app, moment, progress=progress)
+    return {**came_back, **steps, **nightly}, ok and went_well and nights_well
