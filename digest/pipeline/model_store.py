@@ -86,7 +86,7 @@ class ModelStore:
     def __init__(
         self, folder: Path, database: Database | None = None, encoder: KeptEncoder | None = None
     ) -> None:
-        """With ``database``, a large fit runs in a process of its own. ``encoder`` adds its view to models."""
+        """With ``database``, a large fit runs in a process of its own; ``encoder`` adds a view to models."""
         self.folder, self.database, self.encoder = folder, database, encoder
 
     def current(self, session: Session, *, keep: bool = True) -> Model:

@@ -31,7 +31,7 @@ class Encoder(Protocol):
     """A text model: its name, the length of its rows, and what makes them.
 
     Equal names mean equal rows for equal texts. ``encode`` returns a float32 row of length 1 for each text,
-    which does not depend on the other texts.
+    which does not depend on the other texts (but for the last digits, which is why rows are kept).
     """
 
     @property

@@ -46,6 +46,8 @@ USUAL_SHARE = 0.95
 USUAL, USUAL_FLOOR = 6.0, 0.5
 # The line is lowered where more than that share of the background is at NEARLY the line, by so much a share.
 NEARLY, FEW_NEAR, LOWERED, LOWEST = 0.8, 0.08, 1.5, 0.6
+# Of the length that a sum of rows without anything in common has.
+LEAST_LENGTH = 0.1
 # Kept of each liked paper to say what a new one is close to: its strongest terms. And of so many papers.
 SAID_TERMS, SAID_PAPERS = 48, 2_000
 # Interests learnt at once.
@@ -245,6 +247,8 @@ def _standardised(
     weights = [every, topic, topic, readers_weight(model) * every]
     if has_view:
         weights.append(topic)
+        # Likes that say the contrary of each other leave noise, which is not to be made as large as the rest.
+        lengths[-1] = np.maximum(lengths[-1], LEAST_LENGTH * np.sqrt(likes))
     factors = [
         weight / _deviation(each, mask, typical * length)
         for weight, each, typical, length in zip(weights, scores, background.typical, lengths, strict=True)
