@@ -307,6 +307,21 @@ def test_a_morning_without_the_package_says_so_once_and_goes_on(
     assert not any("similar_meaning" in one for one in composed(database))
 
 
+def test_a_preview_loads_a_model_that_never_made_anything_and_goes_on_without_a_bad_one(
+    database: Database, tmp_path: Path
+) -> None:
+    class Bad(Gone):
+        def check(self) -> None:
+            pass
+
+    fill(database)
+    inner = Bad()
+    composer = composer_of(database, tmp_path, inner)
+    for _ in range(2):
+        assert composer.prepare(TODAY, MOMENT.now, keep_model=False).model.encoder is None
+    assert inner.opened == 1
+
+
 def test_turned_off_the_digest_is_what_it_was(database: Database, tmp_path: Path) -> None:
     fill(database)
     seeing = composer_of(database, tmp_path, InventedEncoder()).prepare(TODAY, MOMENT.now)

@@ -91,15 +91,17 @@ class KeptEncoder:
     def is_ready(self, *, load: bool) -> bool:
         """Whether it can be used; where not, that is logged once, and no more tried.
 
-        ``load``: by loading it; else as far as that can be told without.
+        ``load``: by loading it, as is done where it never made anything; else as far as can be told without.
         """
-        if self._fault is None:
-            try:
-                self.open() if load else self.check()
-            except ConfigError as error:
-                self._fault = str(error)
-                _log.warning("papers are ranked without the text model: %s", error)
-        return self._fault is None
+        with self._turn:
+            if self._fault is None:
+                self._read()
+                try:
+                    self.open() if load or not self._rows else self.check()
+                except ConfigError as error:
+                    self._fault = str(error)
+                    _log.warning("papers are ranked without the text model: %s", error)
+            return self._fault is None
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return a row for each text; those that are not kept are encoded."""
