@@ -68,10 +68,7 @@ class ComposeRules:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Makes issues. Knows neither mail nor feeds.
-
-    With ``encoder`` papers are seen by a text model too, where it can be loaded.
-    """
+    """Makes issues; with ``encoder``, papers are seen by a text model too. Knows neither mail nor feeds."""
 
     database: Database
     rules: ComposeRules
@@ -241,10 +238,7 @@ class Composer:
                 for one in paper_rows.list_sightings(session, ids, until=now)
             ]
             if model is None:
-                encoder = self.encoder
-                if encoder is not None and not encoder.is_ready(load=keep_model):
-                    encoder = None
-                store = ModelStore(self.models_dir, self.database, encoder)
+                store = ModelStore(self.models_dir, self.database, self.encoder)
                 model = store.current(session, keep=keep_model)
             usual = UsualStore(self.models_dir).current(session, now, keep=keep_model)
         return prepare(candidates, sightings, model, now, usual.renamed(labels))

@@ -92,8 +92,11 @@ class ModelStore:
     def current(self, session: Session, *, keep: bool = True) -> Model:
         """The kept model where it still suits the stored papers, else a new one (kept if ``keep``).
 
-        Where nothing is to be kept, an outgrown model is better than a fit.
+        Where nothing is to be kept, an outgrown model is better than a fit. It has no view where the encoder
+        cannot be loaded, which is logged.
         """
+        if self.encoder is not None and not self.encoder.is_ready(load=keep):
+            self.encoder = None
         now = _Size.of(session)
         with self._turn:
             for path in self._paths():
