@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
     from digest.pipeline.reading import ConfiguredSource
+    from digest.pipeline.vector_store import KeptEncoder
     from digest.tokens import Keys
 
 _log = logging.getLogger(__name__)
@@ -211,7 +212,16 @@ class App:
             likes_half_life_days=settings.likes_half_life_days,
             language=settings.language,
         )
-        return Composer(self.database, rules, self.models_dir)
+        return Composer(self.database, rules, self.models_dir, self.text_model)
+
+    @cached_property
+    def text_model(self) -> "KeptEncoder | None":
+        """The operator's sentence-embedding model, if one is set; loaded when it is first needed."""
+        from digest.pipeline.text_model import TextModel
+        from digest.pipeline.vector_store import KeptEncoder
+
+        setting = self.settings.embeddings
+        return None if setting is None else KeptEncoder(TextModel(setting), self.models_dir)
 
     def deliverer(self) -> "Deliverer":
         """The use case that sends what was composed."""

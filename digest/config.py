@@ -223,6 +223,7 @@ class Settings(BaseSettings):
     window_days: int = Field(default=7, ge=1, le=60)
     issue_window_h: int = Field(default=20, ge=1, le=168)
     likes_half_life_days: int = Field(default=365, ge=0, le=36_500)
+    embeddings: str | None = Field(default=None, max_length=1000)
 
     contact: str | None = Field(default=None, max_length=200)
     timeout_s: float = Field(default=30.0, gt=0, le=600)

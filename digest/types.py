@@ -355,7 +355,8 @@ class Profile:
 class Reason:
     """One true sentence on why a paper is there, and the facts it was made from.
 
-    ``kind`` is one of author, must, keyword, category, example, about, liked, votes, growth, different.
+    ``kind`` is one of author, must, keyword, category, people, example, about, liked, votes, growth,
+    different.
     """
 
     kind: str

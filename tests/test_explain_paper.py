@@ -70,7 +70,7 @@ def recomputed(parts: Mapping[str, float]) -> float:
         return 1 - 1 / max(at_least, 1)
     close = max(parts["similar_words"] + parts["similar_topic"] + parts["similar_readers"], 0)
     against = 1 - close**2 / (close**2 + parts["usual"] ** 2)
-    for name in ("words", "keywords", "category"):
+    for name in ("words", "keywords", "category", "people"):
         against *= 1 - parts[name]
     taste = (1 - against) * (1 - parts["less"]) * parts["admitted"]
     mixed = (1 - parts["trend_weight"]) * taste + parts["trend_weight"] * parts["trend"]
@@ -297,6 +297,33 @@ def test_what_less_lowered_is_said_with_the_paper_that_lowered_it(site: WebSite)
     assert after["taste"] < before["taste"]
     (mark,) = after["lowered_by"]
     assert (mark["paper_id"], mark["by"]) == (near, pytest.approx(after["parts"]["less"], abs=1e-5))
+
+
+def test_the_author_of_several_liked_papers(site: WebSite) -> None:
+    """Two papers of hers were said "more" of; a third names her, in the figures and on the screen."""
+    added, now = reader(site, Wishes(interests=(RETRIEVAL,))), site.app.now()
+    with site.app.database.write() as session:
+        entries = [make_entry(number, authors=("Bo Sample", "Ada Example")) for number in (901, 902, 903)]
+        first, second, third = add_papers(session, entries, now=now, day=now.date())
+        (row,) = subscriber_rows.list_interests(session, added.id or 0)
+        for number in (first, second):
+            word = Feedback(
+                subscriber_id=added.id,
+                paper_id=number,
+                kind=FeedbackKind.MORE,
+                interest_id=row.id,
+                created_at=now,
+            )
+            subscriber_rows.add_feedback(session, word)
+    answer = explained(site, third)
+    (part,) = answer["interests"]
+    assert part["by_liked"]["name"] in ("Ada Example", "Bo Sample")
+    assert (part["by_liked"]["liked"], part["by_liked"]["exact"]) == (2, True)
+    assert part["parts"]["people"] == pytest.approx(part["by_liked"]["adds"], abs=1e-6)
+    assert part["parts"]["people"] > 0
+    told = f"people    {part['parts']['people']:.2f}  by {part['by_liked']['name']} (2 liked papers)"
+    assert any(line.strip() == told for line in lines_of(answer))
+    assert explained(site, 3)["interests"][0]["by_liked"] is None
 
 
 def test_readers_without_interests(site: WebSite) -> None:

@@ -225,7 +225,7 @@ def recomputed(one: Recommendation) -> float:
         return rising_score(parts)
     close = max(parts["similar_words"] + parts["similar_topic"] + parts["similar_readers"], 0)
     against = 1 - close**2 / (close**2 + parts["usual"] ** 2)
-    for name in ("words", "keywords", "category"):
+    for name in ("words", "keywords", "category", "people"):
         against *= 1 - parts[name]
     taste = (1 - against) * (1 - parts["less"]) * parts["admitted"]
     mixed = (1 - parts["trend_weight"]) * taste + parts["trend_weight"] * parts["trend"]

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digest.cli.state import Json, print_json, print_lines, progress, state
 from digest.errors import UsageError
+
+if TYPE_CHECKING:  # heavy
+    from digest.pipeline.vector_store import KeptEncoder
 
 # The figures' headings; the first counts most, since a digest is about twenty papers.
 FIGURES = {"ndcg@20": "nDCG@20", "recall@20": "recall@20", "recall@100": "recall@100", "mrr": "MRR"}
@@ -41,6 +44,14 @@ Baseline = Annotated[
         help="Compare with popularity, bm25, centroid, svm, logistic or all; may be given several times.",
     ),
 ]
+Embeddings = Annotated[
+    str | None,
+    typer.Option(
+        "--embeddings",
+        metavar="MODEL",
+        help="Let a text model see the papers too: its folder or name; for --own it is the one that is set.",
+    ),
+]
 
 
 def register(cli: typer.Typer) -> None:
@@ -57,6 +68,7 @@ def evaluate(
     profile_size: ProfileSize = None,
     users: Users = None,
     baseline: Baseline = None,
+    embeddings: Embeddings = None,
     as_json: Json = False,
 ) -> None:
     """Measure the ranking: nDCG, recall and MRR with 95 % intervals, beside known methods."""
@@ -69,9 +81,19 @@ def evaluate(
             from digest.pipeline.evaluate_own import evaluate_own
 
             here = state(context)
+            encoder = _text_model(embeddings) or here.app.text_model
+            if encoder is not None:
+                encoder.open()
             result = evaluate_own(
-                here.app.database, here.moment(), mode=mode, baselines=baseline or (), progress=say
+                here.app.database,
+                here.moment(),
+                mode=mode,
+                baselines=baseline or (),
+                encoder=encoder,
+                progress=say,
             )
+            if encoder is not None:
+                encoder.save()
         else:
             from digest.pipeline.evaluate import evaluate_folder
 
@@ -82,9 +104,22 @@ def evaluate(
                 rankings=rankings,
                 mode=mode,
                 baselines=baseline or (),
+                encoder=_text_model(embeddings),
                 progress=say,
             )
     print_json(result) if as_json else _print(result)
+
+
+def _text_model(setting: str | None) -> "KeptEncoder | None":
+    """The text model asked for, loaded; what it makes is not kept. Raises ``ConfigError``."""
+    if setting is None:
+        return None
+    from digest.pipeline.text_model import TextModel
+    from digest.pipeline.vector_store import KeptEncoder
+
+    found = KeptEncoder(TextModel(setting), None)
+    found.open()
+    return found
 
 
 def _print(result: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ from digest.text import truncate
 WHOLE, SHORT = 2, 4
 TITLE = 52
 # The parts of a taste in the order in which they are told, with the facts behind each.
-PARTS = ("examples", "keywords", "words", "category", "less")
+PARTS = ("examples", "keywords", "words", "category", "people", "less")
+CLOSE = ("similar_words", "similar_topic", "similar_readers", "similar_meaning")
 
 
 def register(cli: typer.Typer) -> None:
@@ -61,7 +62,7 @@ def lines_of(answer: Mapping[str, Any]) -> list[str]:
 
 def _interest(one: Mapping[str, Any], threshold: float) -> list[str]:
     parts, facts = dict(one["parts"]), _facts(one)
-    close = max(sum(parts[f"similar_{name}"] for name in ("words", "topic", "readers")), 0.0)
+    close = max(sum(parts.get(name, 0.0) for name in CLOSE), 0.0)
     parts["examples"] = close**2 / (close**2 + parts["usual"] ** 2)
     head = f"“{one['name']}”: taste {one['taste']:.2f}, where {threshold:.2f} is enough"
     lines = [head + ("" if one["admitted"] else ", but not admitted"), f"  score     {_score(one)}"]
@@ -101,8 +102,16 @@ def _facts(one: Mapping[str, Any]) -> dict[str, str]:
         "keywords": ", ".join(keywords),
         "words": ", ".join(one["words"]),
         "category": ", ".join(one["categories"]),
+        "people": _by_liked(one["by_liked"]),
         "less": "; ".join(_title(paper) for paper in one["lowered_by"]),
     }
+
+
+def _by_liked(author: Mapping[str, Any] | None) -> str:
+    if author is None:
+        return ""
+    who = author["name"] if author["exact"] else f"“{author['listed']}”, maybe {author['name']}"
+    return f"by {who} ({author['liked']} liked papers)"
 
 
 def _title(paper: Mapping[str, Any]) -> str:

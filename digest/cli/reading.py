@@ -76,7 +76,7 @@ def fit(context: typer.Context, as_json: Json = False) -> None:
 
     app = state(context).app
     with progress("Fitting"):
-        report = refit(app.database, app.data_dir / "models")
+        report = refit(app.database, app.models_dir, app.text_model)
     if as_json:
         print_json(asdict(report))
         return

@@ -5,7 +5,8 @@ from typing import Literal
 
 from digest.evaluation.dataset import Dataset
 from digest.evaluation.ranking import Floats, Ints, Scorer
-from digest.ranking import closeness, fit, learn, prepare
+from digest.ranking import closeness, fit, learn, prepare, with_view
+from digest.ranking.encoding import Encoder
 from digest.ranking.library import Library
 from digest.ranking.taste import taste_of
 from digest.types import Candidate, Example, InterestSpec
@@ -19,13 +20,16 @@ Mode = Literal["auto", "single", "all"]
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def ours(data: Dataset, mode: Mode) -> tuple[Scorer, Mode]:
+def ours(data: Dataset, mode: Mode, encoder: Encoder | None = None) -> tuple[Scorer, Mode]:
     """Fit on the known papers, prepare the new ones; return the scorer, and the mode that it came to.
 
     ``single`` fits without anybody's likes; ``all`` and ``auto`` give those of all readers, and the model
-    weighs them by how much readers have in common: where that is nothing, it came to ``single``.
+    weighs them by how much readers have in common: where that is nothing, it came to ``single``. With
+    ``encoder`` papers are seen by a text model too.
     """
     model = fit(data.known, () if mode == "single" else data.pairs())
+    if encoder is not None:
+        model = with_view(model, encoder, data.known)
     prepared = prepare(data.candidates, (), model, SOME_DAY)
     library = Library(prepared)
 

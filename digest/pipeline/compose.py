@@ -26,6 +26,7 @@ from digest.pipeline.moment import Moment
 from digest.pipeline.states import States
 from digest.pipeline.thresholds import with_thresholds
 from digest.pipeline.usual_store import UsualStore
+from digest.pipeline.vector_store import KeptEncoder
 from digest.ranking import Model, Prepared, prepare, recommend
 from digest.ranking.fading import faded
 from digest.schedule import is_served
@@ -70,11 +71,12 @@ class ComposeRules:
 
 @dataclass(frozen=True, slots=True)
 class Composer:
-    """Makes issues. Knows neither mail nor feeds."""
+    """Makes issues; with ``encoder``, papers are seen by a text model too. Knows neither mail nor feeds."""
 
     database: Database
     rules: ComposeRules
     models_dir: Path
+    encoder: KeptEncoder | None = None
 
     def compose(
         self,
@@ -107,6 +109,8 @@ class Composer:
                 counts["skipped"] = there - held - counts["issues"] - counts["empty"]
                 done += len(block)
                 progress(f"{done} readers")
+        if self.encoder is not None:
+            self.encoder.save()
         return counts
 
     def _turns(
@@ -238,7 +242,8 @@ class Composer:
                 for one in paper_rows.list_sightings(session, ids, until=now)
             ]
             if model is None:
-                model = ModelStore(self.models_dir, self.database).current(session, keep=keep_model)
+                store = ModelStore(self.models_dir, self.database, self.encoder)
+                model = store.current(session, keep=keep_model)
             usual = UsualStore(self.models_dir).current(session, now, keep=keep_model)
         return prepare(candidates, sightings, model, now, usual.renamed(labels))
 

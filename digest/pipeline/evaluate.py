@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # heavy
     from numpy.typing import NDArray
 
     from digest.evaluation import Dataset, Mode, Scorer
+    from digest.ranking.encoding import Encoder
 
 __all__ = ["compare", "evaluate_folder"]
 
@@ -39,6 +40,7 @@ def evaluate_folder(
     rankings: Path | None = None,
     mode: "Mode" = "auto",
     baselines: Sequence[str] = (),
+    encoder: "Encoder | None" = None,
     progress: Say = lambda _: None,
 ) -> dict[str, Any]:
     """Rank a folder's new papers for its readers; returns what :func:`compare` does.
@@ -52,7 +54,7 @@ def evaluate_folder(
     progress(f"reading {folder}")
     data = read_folder(folder, users=users, profile_size=profile_size)
     if rankings is None:
-        return compare(data, mode, asked, progress=progress)
+        return compare(data, mode, asked, encoder=encoder, progress=progress)
     with _written(rankings) as file:
         file.write("user\tpaper\trank\n")
 
@@ -61,7 +63,7 @@ def evaluate_folder(
                 name = data.names[int(data.ranked[place])]
                 file.writelines(f"{name}\t{data.labels[row]}\t{at}\n" for at, row in enumerate(rows, 1))
 
-        return compare(data, mode, asked, take=write, progress=progress)
+        return compare(data, mode, asked, encoder=encoder, take=write, progress=progress)
 
 
 def compare(
@@ -69,10 +71,11 @@ def compare(
     mode: "Mode",
     baselines: Sequence[str] = (),
     *,
+    encoder: "Encoder | None" = None,
     take: Take = lambda *_: None,
     progress: Say = lambda _: None,
 ) -> dict[str, Any]:
-    """Measure our ranking, then each baseline.
+    """Measure our ranking (with a text model's view, where ``encoder`` is given), then each baseline.
 
     ``ndcg@20``, ``recall@20``, ``recall@100`` and ``mrr`` are [mean, low, high] over readers, with the
     number of ``readers``; ``cpu_ms_per_reader`` is processor time for learning, scoring and sorting,
@@ -85,7 +88,7 @@ def compare(
     used: list[Mode] = []
 
     def make(data: "Dataset") -> "Scorer":
-        score, came_to = ours(data, mode)
+        score, came_to = ours(data, mode, encoder)
         used.append(came_to)
         return score
 

@@ -14,6 +14,7 @@ from digest.types import Candidate, Section
 
 if TYPE_CHECKING:  # heavy
     from digest.evaluation import Dataset, Mode, Said
+    from digest.ranking.encoding import Encoder
 
 __all__ = ["evaluate_own"]
 
@@ -27,6 +28,7 @@ def evaluate_own(
     *,
     mode: "Mode" = "auto",
     baselines: Sequence[str] = (),
+    encoder: "Encoder | None" = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Rank the papers listed since a day for the readers who liked some of them, from what they said before.
@@ -53,7 +55,7 @@ def evaluate_own(
         "judged": len({(one.reader, one.paper) for one in said}),
         "candidates": len(data.candidates),
     }
-    result = facts | compare(data, mode, asked, progress=progress)
+    result = facts | compare(data, mode, asked, encoder=encoder, progress=progress)
     with database.read() as session:
         sent = judged_rows.count_sent(session)
     return result | {"sections": _by_section(sent), "ranks": _by_rank(sent)}

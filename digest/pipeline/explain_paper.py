@@ -278,6 +278,7 @@ def _interest(part: InterestPart) -> dict[str, Any]:
         "author": {"followed": author.followed, "listed": author.listed, "exact": author.exact}
         if author
         else None,
+        "by_liked": None if part.by_liked is None else part.by_liked._asdict(),
         "nearest": [
             {**one.paper._asdict(), "part": round(one.part, 6), "words": dict(one.words)}
             for one in part.nearest

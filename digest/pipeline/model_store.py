@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlmodel import Session
 
 from digest.errors import StorageError
-from digest.ranking import Model, fit, load_model, save_model
+from digest.pipeline.vector_store import KeptEncoder
+from digest.ranking import Model, fit, load_model, save_model, with_view
 from digest.storage import likes as like_rows
 from digest.storage import papers as paper_rows
 from digest.storage.database import Database
@@ -79,18 +80,23 @@ class RefitReport:
 class ModelStore:
     """The models of one data directory; safe for several threads of a process."""
 
-    _loaded: dict[Path, Model] = {}  # noqa: RUF012 - shared by all stores of the process: a model is large
+    _loaded: dict[tuple[Path, KeptEncoder | None], Model] = {}  # noqa: RUF012 - shared by all stores of the process: a model is large
     _turn = threading.Lock()
 
-    def __init__(self, folder: Path, database: Database | None = None) -> None:
-        """With ``database``, a large fit runs in a process of its own."""
-        self.folder, self.database = folder, database
+    def __init__(
+        self, folder: Path, database: Database | None = None, encoder: KeptEncoder | None = None
+    ) -> None:
+        """With ``database``, a large fit runs in a process of its own; ``encoder`` adds a view to models."""
+        self.folder, self.database, self.encoder = folder, database, encoder
 
     def current(self, session: Session, *, keep: bool = True) -> Model:
         """The kept model where it still suits the stored papers, else a new one (kept if ``keep``).
 
-        Where nothing is to be kept, an outgrown model is better than a fit.
+        Where nothing is to be kept, an outgrown model is better than a fit. It has no view where the encoder
+        cannot be loaded, which is logged.
         """
+        if self.encoder is not None and not self.encoder.is_ready(load=keep):
+            self.encoder = None
         now = _Size.of(session)
         with self._turn:
             for path in self._paths():
@@ -98,8 +104,21 @@ class ModelStore:
                 if size is not None and (size.suits(now) or (not keep and size.papers)):
                     model = self._load(path)
                     if model is not None:
-                        return model
-            return self._fitted(session, now, keep=keep)
+                        return self._viewed(session, model, size, path, keep=keep)
+            model = self._fitted(session, now, keep=keep)
+            return self._viewed(session, model, now, None, keep=keep)
+
+    def _viewed(self, session: Session, model: Model, size: _Size, path: Path | None, *, keep: bool) -> Model:
+        """The model with what the encoder makes of its background papers, kept if ``keep``."""
+        if self.encoder is None or model.encoder is not None:
+            return model
+        ids = model.fitted.background_ids.tolist()
+        model = with_view(model, self.encoder, paper_rows.iter_papers(session, ids))
+        if keep:
+            self._keep(model, size)
+        elif path is not None:
+            self._loaded[path, self.encoder] = model
+        return model
 
     def newest(self) -> Path | None:
         """The file of the newest model, if there is one."""
@@ -116,14 +135,15 @@ class ModelStore:
         return [path for _, _, path in sorted(found, reverse=True)]
 
     def _load(self, path: Path) -> Model | None:
-        if path not in self._loaded:
+        key = path, self.encoder
+        if key not in self._loaded:
             try:
-                model = load_model(path)
+                model = load_model(path, self.encoder)
             except (OSError, StorageError):
                 return None  # damaged or of another version: it is fitted again
             self._loaded.clear()
-            self._loaded[path] = model
-        return self._loaded[path]
+            self._loaded[key] = model
+        return self._loaded[key]
 
     def _fitted(self, session: Session, now: _Size, *, keep: bool) -> Model:
         if keep and self.database is not None and now.papers >= IN_CHILD:
@@ -135,13 +155,16 @@ class ModelStore:
             except (OSError, StorageError) as error:
                 _log.warning("the ranking model is fitted in this process: %s", error)
         model = fit(paper_rows.iter_papers(session), like_rows.iter_likes(session))
-        if keep:
-            try:
-                self.keep(model, now.papers, now.likes)
-            except (OSError, StorageError) as error:
-                # A model that cannot be kept costs a fit each time, and no digest.
-                _log.warning("the model cannot be kept in %s: %s", self.folder, error)
+        if keep and self.encoder is None:  # else it is kept with the view
+            self._keep(model, now)
         return model
+
+    def _keep(self, model: Model, size: _Size) -> None:
+        try:
+            self.keep(model, size.papers, size.likes)
+        except (OSError, StorageError) as error:
+            # A model that cannot be kept costs a fit each time, and no digest.
+            _log.warning("the model cannot be kept in %s: %s", self.folder, error)
 
     def keep(self, model: Model, papers: int, likes: int) -> Path:
         """Store a model fitted on so many papers and likes, and drop the oldest. Raises ``OSError``."""
@@ -153,12 +176,25 @@ class ModelStore:
         return target
 
 
-def refit(database: Database, folder: Path) -> RefitReport:
+def refit(database: Database, folder: Path, encoder: KeptEncoder | None = None) -> RefitReport:
     """Fit the model anew, whether it is outgrown or not, in a process of its own: so the memory that a fit
-    takes is given back when it ends.
+    takes is given back when it ends. What the ``encoder`` makes of it is added here.
 
-    Raises ``StorageError`` where that fails; the model that was there stays.
+    Raises ``StorageError`` where that fails; the model that was there stays. Raises ``ConfigError`` for an
+    encoder that cannot be loaded.
     """
+    if encoder is not None:
+        encoder.open()
+    report = _refit(database, folder)
+    if encoder is None:
+        return report
+    with database.read() as session:
+        model = ModelStore(folder, encoder=encoder).current(session)
+    encoder.save()
+    return replace(report, version=model.version)
+
+
+def _refit(database: Database, folder: Path) -> RefitReport:
     url = database.url.render_as_string(hide_password=False)
     try:
         done = subprocess.run(  # noqa: S603 - ourselves

@@ -13,6 +13,7 @@ from digest.ranking.prepared import Prepared, prepare
 from digest.ranking.recommending import recommend
 from digest.ranking.saving import load_model, save_model
 from digest.ranking.taste import closeness
+from digest.ranking.viewing import with_view, without_view
 
 __all__ = [
     "Learned",
@@ -28,4 +29,6 @@ __all__ = [
     "recommend",
     "save_model",
     "unpack",
+    "with_view",
+    "without_view",
 ]

@@ -20,7 +20,7 @@ from digest.ranking.terms import fold
 from digest.text import read_followed
 from digest.types import Candidate
 
-__all__ = ["AuthorIndex", "AuthorMatch", "compare", "index_authors", "name_parts"]
+__all__ = ["AuthorIndex", "AuthorMatch", "compare", "index_authors", "name_key", "name_number", "name_parts"]
 
 _PART = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W_]+")
@@ -64,12 +64,20 @@ def compare(one: str, two: str) -> Literal["exact", "initials"] | None:
     return "initials" if alike else None
 
 
-def _key(name: str) -> int | None:
-    """A number that names which may be alike have in common: family name and first initial."""
+def name_key(name: str) -> int | None:
+    """Return a number that names which may be alike have in common: of family name and first initial."""
     parts = name_parts(name)
     if not parts:
         return None
-    words = f"{parts[-1]} {parts[0][0] if len(parts) > 1 else ''}"
+    return _number(f"{parts[-1]} {parts[0][0] if len(parts) > 1 else ''}")
+
+
+def name_number(name: str) -> int:
+    """Return a number of a whole name: equal for names that :func:`compare` calls exact."""
+    return _number(" ".join(name_parts(name)))
+
+
+def _number(words: str) -> int:
     return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), signed=True)
 
 
@@ -87,13 +95,17 @@ class AuthorIndex:
         ``followed`` is as people write it (see :func:`digest.text.read_followed`).
         """
         meant = read_followed(followed)
-        key = _key(meant.name)
+        key = name_key(meant.name)
         if key is None:
             return []
         first, last = np.searchsorted(self.keys, key, "left"), np.searchsorted(self.keys, key, "right")
         match = self._group if meant.is_group else self._author
         found = (match(int(row), meant.name) for row in np.unique(self.rows[first:last]))
         return [one for one in found if one is not None]
+
+    def spans(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where each key's candidates begin and end in ``rows``."""
+        return np.searchsorted(self.keys, keys, "left"), np.searchsorted(self.keys, keys, "right")
 
     def _author(self, row: int, name: str) -> AuthorMatch | None:
         similar = None
@@ -124,7 +136,7 @@ def index_authors(candidates: Sequence[Candidate]) -> AuthorIndex:
     keys, rows = array("q"), array("i")
     for row, candidate in enumerate(candidates):
         names = (*candidate.authors, candidate.organisation or "")
-        found = {key for name in names if (key := _key(name)) is not None}
+        found = {key for name in names if (key := name_key(name)) is not None}
         keys.extend(found)
         rows.extend([row] * len(found))
     key_of, row_of = np.array(keys, dtype=np.int64), np.array(rows, dtype=np.int32)

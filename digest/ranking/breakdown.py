@@ -14,6 +14,7 @@ from digest.ranking.learning import Learned
 from digest.ranking.library import Library
 from digest.ranking.likeness import Nearest, nearest_several
 from digest.ranking.parts import parts_of, score_of, taste_of_parts
+from digest.ranking.people import ByLiked, liked_author
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.reasons import categories_found, stands
@@ -53,6 +54,7 @@ class InterestPart:
     """What one interest makes of a paper: the parts of a score (:mod:`digest.ranking.parts`) and their facts.
 
     ``taste`` is that of the parts, be it admitted or not; ``words`` are the words asked for that it has.
+    ``by_liked`` is the author of several liked papers that it is by.
     ``lacks_must``: the interest has must-have keywords, and the paper none of them.
     """
 
@@ -67,6 +69,7 @@ class InterestPart:
     lacks_must: bool = False
     categories: tuple[str, ...] = ()
     author: AuthorMatch | None = None
+    by_liked: ByLiked | None = None
     nearest: tuple[Nearest, ...] = ()
     lowered_by: tuple[Lowered, ...] = ()
 
@@ -113,6 +116,7 @@ def interest_part(place: int, row: int, reader: Reader, tastes: Tastes, library:
         lacks_must=bool(interest.must_keywords) and not any(musts),
         categories=tuple(categories_found(interest, library.prepared.candidates[row])),
         author=author,
+        by_liked=liked_author(learned.people, library.prepared.candidates[row].authors),
         nearest=tuple(one for one in nearest if one.part > 0),
         lowered_by=_lowered_by(interest, learned, row, library.prepared),
     )

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from digest.ranking.authors import name_number
 from digest.ranking.features import MOST, paper_counts
 from digest.ranking.linear import decompose, scaled, unit_rows
 from digest.ranking.model import Fitted, Ids, Ints, Model, Shared
@@ -35,6 +36,8 @@ LEAST_SHARE = 0.2
 READER_POWER, PAPER_POWER = -0.35, -0.15
 FACTOR_ROUNDS = 6
 FLOOR, LEAST_FLOOR = 0.02, 1e-9
+# Names of authors that are counted at once, and from how many papers on one is kept.
+MAX_NAMES, OFTEN = 100_000, 10
 
 Kept = tuple[Ints, NDArray[np.uint8]]
 
@@ -57,7 +60,8 @@ def fit(
     """Fit a model on a stream of papers, each read once, and on pairs of (reader id, liked paper's id).
 
     The order of both does not matter while the papers hold fewer than ``2 × max_terms`` distinct terms.
-    Beyond, the rarest are forgotten each time that bound is reached (ties: the alphabet). The latent space
+    Beyond, the rarest are forgotten each time that bound is reached (ties: the alphabet), and so are names of
+    authors beyond 200,000. The latent space
     sees at most ``rows`` papers and the background ``sample``, those with the smallest hashes. Likes of
     papers that do not come are left out; of more than 4 million, those of some readers are taken.
     """
@@ -79,7 +83,14 @@ def _fitted(reader: "_Reader", liked: Likes, sample: int) -> Model:
     reader.kept.clear()
     fitted = _spaces(_nothing(terms, frequency, reader.texts), x)
     del x
-    fitted = replace(fitted, background=of_background, background_ids=np.array(background, dtype=np.int64))
+    names, counted = reader.names()
+    fitted = replace(
+        fitted,
+        background=of_background,
+        background_ids=np.array(background, dtype=np.int64),
+        names=names,
+        name_counts=counted,
+    )
     shared = _share(Model(fitted, ""), liked, np.array(papers, dtype=np.int64), counts)
     fitted = replace(fitted, shared=shared)
     return Model(fitted, version_of(fitted))
@@ -128,6 +139,8 @@ def _nothing(terms: dict[str, int], frequency: Ints, texts: int) -> Fitted:
         floor=0.0,
         background=sp.csr_array((0, len(terms)), dtype=np.float32),
         background_ids=np.zeros(0, np.int64),
+        names=np.zeros(0, np.int64),
+        name_counts=np.zeros(0, np.int32),
     )
 
 
@@ -146,6 +159,7 @@ class _Reader:
         self._numbers: dict[str, int] = {}
         self._frequency: Counter[int] = Counter()
         self._places: dict[int, int] = {}  # of the papers of the sample: their hashes
+        self._names: Counter[int] = Counter()
 
     def read(self, paper: Candidate) -> None:
         """Take up a paper."""
@@ -158,6 +172,9 @@ class _Reader:
             values = np.minimum(np.fromiter(counts.values(), np.int64, len(ids)), MOST).astype(np.uint8)
             self.kept[paper.paper_id] = np.array(ids, dtype=np.int32), values
             self._places[paper.paper_id] = _place(paper)
+        self._names.update({name_number(name) for name in paper.authors})
+        if len(self._names) > 2 * MAX_NAMES:
+            self._names = Counter(dict(sorted(self._names.items(), key=_most_frequent)[:MAX_NAMES]))
         if len(self._places) > self.rows + max(self.rows // 4, 16):
             self._cut()
         if len(numbers) > 2 * self.max_terms:
@@ -173,6 +190,12 @@ class _Reader:
     def sample(self) -> list[int]:
         """Return the ids of the papers with the smallest hashes, the smallest first."""
         return sorted(self._places, key=lambda one: (self._places[one], one))[: self.rows]
+
+    def names(self) -> tuple[Ids, Ints]:
+        """Return numbers of the authors' names that many papers have, ascending, and how many have each."""
+        often = sorted((name, count) for name, count in self._names.items() if count >= OFTEN)
+        found = np.array(often, dtype=np.int64).reshape(-1, 2)
+        return found[:, 0].copy(), found[:, 1].astype(np.int32)
 
     def _forget(self) -> None:
         """Keep the most frequent terms, the alphabet deciding between equals."""
@@ -198,6 +221,11 @@ class _Reader:
         columns_of[[self._numbers[term] for term in ordered]] = np.arange(len(ordered), dtype=np.int32)
         frequency = np.array([self._frequency[self._numbers[term]] for term in ordered], dtype=np.int32)
         return {term: column for column, term in enumerate(ordered)}, frequency, columns_of
+
+
+def _most_frequent(counted: tuple[int, int]) -> tuple[int, int]:
+    name, count = counted
+    return -count, name
 
 
 def _place(paper: Candidate) -> int:

@@ -17,12 +17,13 @@ from digest.ranking.asking import Asked
 from digest.ranking.disliking import Marks
 from digest.ranking.learning import Given, Learned, Liked, Said
 from digest.ranking.model import Model
+from digest.ranking.people import People
 from digest.ranking.words import Words
 from digest.types import InterestSpec
 
 __all__ = ["fingerprint", "pack", "unpack"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 Arrays = list[NDArray[Any]]
 
 
@@ -32,7 +33,10 @@ def fingerprint(interest: InterestSpec, model: Model) -> str:
     The order of keywords and examples does not change it.
     """
     examples = sorted(
-        (one.title, one.abstract, one.origin, one.weight, one.paper_id or 0, *one.keywords, *one.categories)
+        (
+            *(one.title, one.abstract, one.origin, one.weight, one.paper_id or 0),
+            *(*one.keywords, "", *one.categories, "", *one.authors),
+        )
         for one in interest.examples
     )
     told = (
@@ -113,7 +117,7 @@ def _words(tree: dict[str, Any]) -> Words:
 
 
 def _learned(tree: dict[str, Any]) -> Learned:
-    liked, asked, marks = tree["liked"], tree["asked"], tree["marks"]
+    liked, asked, marks, people = tree["liked"], tree["asked"], tree["marks"], tree["people"]
     if liked is not None:
         liked = Liked(
             **liked
@@ -129,4 +133,6 @@ def _learned(tree: dict[str, Any]) -> Learned:
         asked = Asked(**asked | {"query": query, "groups": groups, "terms": tuple(asked["terms"])})
     if marks is not None:
         marks = Marks(**marks | {"words": _words(marks["words"])})
-    return Learned(Given(**tree["given"]), liked, asked, marks)
+    if people is not None:
+        people = People(**people | {"names": tuple(people["names"])})
+    return Learned(Given(**tree["given"]), liked, asked, marks, people)

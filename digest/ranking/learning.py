@@ -6,8 +6,9 @@ With weights a of the liked papers (less for older ones) and m their sum::
     latent   = (Σ a z) · z_i
     vectors  = (Σ a e) · e_i
     readers  = (Σ a f) · f_i                       with many readers only
-    closeness = words/sd + w (latent/sd + vectors/sd) + v readers/sd         each over its own deviation sd
-    w        = 0.6 (0.4 + 1.5/√m), without the 0.6 where there is one of both spaces only
+    meaning  = (Σ a m) · m_i                       with a text model only
+    closeness = words/sd + w (latent/sd + vectors/sd + meaning/sd) + v readers/sd   each over its deviation
+    w        = 0.6 (0.4 + 1.5/√m), without the 0.6 where there is one space of topics only
     v        = share - 0.2, from 0 to 0.8          share: the part of all likes that another reader shares
 
 The scales are deviations over the model's background papers, the interest's own left out; with a small
@@ -29,6 +30,7 @@ from digest.ranking.disliking import Marks, mark
 from digest.ranking.features import count_rows
 from digest.ranking.linear import Floats, product, scaled, strongest
 from digest.ranking.model import PRIOR_TEXTS, Ids, Model
+from digest.ranking.people import People, liked_people
 from digest.ranking.words import Words
 from digest.types import Example, InterestSpec
 
@@ -44,6 +46,8 @@ USUAL_SHARE = 0.95
 USUAL, USUAL_FLOOR = 6.0, 0.5
 # The line is lowered where more than that share of the background is at NEARLY the line, by so much a share.
 NEARLY, FEW_NEAR, LOWERED, LOWEST = 0.8, 0.08, 1.5, 0.6
+# Of the length that a sum of rows without anything in common has.
+LEAST_LENGTH = 0.1
 # Kept of each liked paper to say what a new one is close to: its strongest terms. And of so many papers.
 SAID_TERMS, SAID_PAPERS = 48, 2_000
 # Interests learnt at once.
@@ -103,6 +107,7 @@ class Learned:
     liked: Liked | None = None
     asked: Asked | None = None
     marks: Marks | None = None
+    people: People | None = None
 
 
 def chosen_examples(interest: InterestSpec, *, liked: bool) -> list[Example]:
@@ -135,7 +140,12 @@ def learn(interests: Sequence[InterestSpec], model: Model) -> list[Learned]:
     for first in range(0, len(interests), BLOCK):
         some = interests[first : first + BLOCK]
         parts = zip(
-            map(Given.of, some), _liked(some, model), ask(some, model), mark(some, model), strict=True
+            map(Given.of, some),
+            _liked(some, model),
+            ask(some, model),
+            mark(some, model),
+            liked_people(some, model),
+            strict=True,
         )
         found.extend(Learned(*each) for each in parts)
     return found
@@ -173,7 +183,7 @@ class _Vectors:
             numbers.append(own)
         counted = count_rows(papers, model.terms, with_extra=True)
         x = model.weighed(counted.rows)
-        dense = model.dense(x, model.projected(x), [one.paper_id for one in papers])
+        dense = model.dense(x, model.projected(x), papers)
         # In the order of each interest's examples, so that sums do not depend on who is learnt beside it.
         ends = np.cumsum([0, *(len(own) for own in numbers)], dtype=np.int32)
         column = np.array([number for own in numbers for number in own], dtype=np.int32)
@@ -232,8 +242,13 @@ def _standardised(
     for space in model.spaces:
         scores.append(product(sums[:, space], background.dense[:, space].T))
         lengths.append(np.linalg.norm(sums[:, space], axis=1))
-    every, topic = np.ones(len(likes)), topic_weight(likes, model.topics)
-    weights = (every, topic, topic, readers_weight(model) * every)
+    has_view = len(model.spaces) > 3
+    every, topic = np.ones(len(likes)), topic_weight(likes, model.topics + has_view)
+    weights = [every, topic, topic, readers_weight(model) * every]
+    if has_view:
+        weights.append(topic)
+        # Likes that say the contrary of each other leave noise, which is not to be made as large as the rest.
+        lengths[-1] = np.maximum(lengths[-1], LEAST_LENGTH * np.sqrt(likes))
     factors = [
         weight / _deviation(each, mask, typical * length)
         for weight, each, typical, length in zip(weights, scores, background.typical, lengths, strict=True)

@@ -9,6 +9,7 @@ saved for the next mornings. With ``n`` texts, ``df`` of them with a term, and `
     sigma² = Σ_k (s_k²/n) (v_k·x)² + Σ_t D_t x_t²    the mean square similarity of x to the known papers,
                                                   from their singular values s and what these leave over, D
     f      = a paper's place among the readers' likes (factors), carried to a new paper by its words
+    m      = a text model's row of a paper        only with one (:mod:`digest.ranking.encoding`)
 
 Dividing a similarity by ``sigma`` keeps papers that are similar to everything from being recommended to
 everybody ("hubness"). It is the largest single gain on likes held out of the train rows of citeulike-t.
@@ -17,15 +18,17 @@ everybody ("hubness"). It is the largest single gain on likes held out of the tr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from digest.ranking.encoding import Encoder, View
 from digest.ranking.features import Text, count_rows
 from digest.ranking.linear import Floats, scaled, unit_rows, unit_sparse
 
-__all__ = ["IDF_POWER", "Fitted", "Model", "Shared", "idf_of", "idf_power", "weigh"]
+__all__ = ["IDF_POWER", "Fitted", "Model", "Paper", "Shared", "idf_of", "idf_power", "weigh"]
 
 # Chosen on held-out train rows of citeulike-t (1,974 readers, nDCG@20): power 1 .213, 1.5 .215, 2 .213;
 # raw counts and no counts at all are worse than 1 + log(count). Of few texts, how rare a word is says less:
@@ -102,7 +105,9 @@ class Fitted:
     all. ``columns`` are the terms of the spaces (ascending), ``basis`` the singular vectors (columns × 128),
     ``energy`` s²/n of each, ``rest`` the mean square of each term that the basis leaves over, ``floor`` the
     least sigma. ``vectors`` are those of words (columns × 128). ``background`` are term counts of a small
-    sample of the papers, ``background_ids`` their ids.
+    sample of the papers, ``background_ids`` their ids. ``names`` are numbers of the authors' names that many
+    papers have (ascending, see :func:`digest.ranking.authors.name_number`), ``name_counts`` how many.
+    ``view`` is what a text model makes of the background.
     """
 
     terms: Mapping[str, int]
@@ -116,14 +121,29 @@ class Fitted:
     floor: float
     background: sp.csr_array
     background_ids: Ids
+    names: Ids
+    name_counts: Ints
     shared: Shared | None = None
+    view: View | None = None
+
+
+class Paper(Text, Protocol):
+    """A text that may be a stored paper."""
+
+    @property
+    def paper_id(self) -> int | None: ...  # noqa: D102
 
 
 class Model:
-    """A fitted model, ready for use. ``version`` names its content: equal models have equal versions."""
+    """A fitted model, ready for use. ``version`` names its content: equal models have equal versions.
 
-    def __init__(self, fitted: Fitted, version: str) -> None:
-        self.fitted, self.version = fitted, version
+    One with a view needs the ``encoder`` that made it (see :func:`digest.ranking.viewing.with_view`).
+    """
+
+    def __init__(self, fitted: Fitted, version: str, encoder: Encoder | None = None) -> None:
+        if (None if fitted.view is None else fitted.view.name) != (None if encoder is None else encoder.name):
+            raise ValueError("a model has a view where its encoder is there, and only there")
+        self.fitted, self.version, self.encoder = fitted, version, encoder
         self.terms, self.texts = fitted.terms, fitted.texts
         self.idf_power = idf_power(fitted.texts)
         self.shared = fitted.shared
@@ -137,11 +157,16 @@ class Model:
 
     @property
     def spaces(self) -> tuple[slice, ...]:
-        """Where the parts of a dense row stand: latent space, vectors of words, factors; any may be empty."""
+        """Where the parts of a dense row stand: latent space, vectors of words, factors; any may be empty.
+
+        With a text model its rows come last.
+        """
         latent = self.fitted.basis.shape[1]
         words = latent + self.fitted.vectors.shape[1]
-        factors = 0 if self.shared is None else self.shared.factors.shape[1]
-        return slice(0, latent), slice(latent, words), slice(words, words + factors)
+        factors = words + (0 if self.shared is None else self.shared.factors.shape[1])
+        found = slice(0, latent), slice(latent, words), slice(words, factors)
+        view = self.fitted.view
+        return found if view is None else (*found, slice(factors, factors + view.size))
 
     @property
     def topic_size(self) -> int:
@@ -152,6 +177,12 @@ class Model:
     def topics(self) -> int:
         """How many spaces tell topics: 0 to 2. So much is the squared length of a paper's row in them."""
         return sum(space.stop > space.start for space in self.spaces[:2])
+
+    def papers_by(self, name: int) -> int:
+        """Return how many stored papers have an author of that name, 0 where these are few."""
+        at = int(np.searchsorted(self.fitted.names, name))
+        found = at < len(self.fitted.names) and self.fitted.names[at] == name
+        return int(self.fitted.name_counts[at]) if found else 0
 
     def weighed(self, counts: sp.csr_array) -> sp.csr_array:
         """Turn counts (columns: the model's terms, then any others) into TF-IDF rows, in place."""
@@ -230,10 +261,13 @@ class Model:
             rows[:, words] = unit_rows(rows[:, words] - self._middle)
         return rows
 
-    def dense(self, x: sp.csr_array, projected: Floats, ids: Sequence[int | None]) -> Floats:
-        """Return topics and factors side by side, as ``spaces`` says."""
+    def dense(self, x: sp.csr_array, projected: Floats, papers: Sequence[Paper]) -> Floats:
+        """Return topics, factors and the text model's rows of papers side by side, as ``spaces`` says."""
         topics = self.topic_rows(projected)
-        return np.hstack([topics, self.carried(x, topics, ids)])
+        found = [topics, self.carried(x, topics, [one.paper_id for one in papers])]
+        if self.fitted.view is not None and self.encoder is not None:
+            found.append(self.fitted.view.rows(self.encoder, papers))
+        return np.hstack(found)
 
     def latent(self, papers: Sequence[Text]) -> Floats:
         """Return papers by their topics: papers × k, rows of length 1 (0 for one without known words)."""
@@ -249,6 +283,8 @@ class Model:
         factors = np.zeros((x.shape[0], 0), np.float32) if self.shared is None else self.shared.background
         words = scaled(x.copy(), 1 / sigma)
         dense = np.hstack([self.topic_rows(projected), factors])
+        if self.fitted.view is not None:
+            dense = np.hstack([dense, self.fitted.view.background.astype(np.float32)])
         each = (
             (x[TYPICAL] @ words.T).toarray(),
             *(dense[TYPICAL, own] @ dense[:, own].T for own in self.spaces),

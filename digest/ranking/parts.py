@@ -2,10 +2,13 @@
 
 For you, Following and Something different::
 
-    close    = max(similar_words + similar_topic + similar_readers, 0)
+    close    = max(similar_words + similar_topic + similar_readers + similar_meaning, 0)
     examples = close² / (close² + usual²), 0 without liked papers
-    taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)) × (1-less)
+    taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)(1-people)) × (1-less)
     score    = author + must + (1-trend_weight) × taste + trend_weight × trend
+
+``similar_meaning`` is there with a text model only, ``people`` not in issues of earlier versions; what is not
+there is 0.
 
 Trending and Rising: see :func:`digest.ranking.trend.trending_score` and ``rising_score``. A ``taste`` that
 was not admitted (no must-have keyword, or an unwanted one) is told as 0 by ``admitted``.
@@ -92,6 +95,8 @@ def examples_of(parts: Mapping[str, float]) -> float:
 
 def _examples(parts: Mapping[str, Value]) -> Value:
     close = parts["similar_words"] + parts["similar_topic"] + parts["similar_readers"]
+    if "similar_meaning" in parts:
+        close = close + parts["similar_meaning"]
     close = close * (close > 0)
     return close * close / (close * close + parts["usual"] * parts["usual"])
 
@@ -103,6 +108,8 @@ def taste_of_parts(parts: Mapping[str, float]) -> float:
 
 def _taste(parts: Mapping[str, Value]) -> Value:
     against = (1 - parts["words"]) * (1 - parts["keywords"]) * (1 - parts["category"])
+    if "people" in parts:
+        against = against * (1 - parts["people"])
     return (1 - against * (1 - _examples(parts))) * (1 - parts["less"])
 
 

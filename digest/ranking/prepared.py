@@ -29,9 +29,9 @@ class Prepared:
 
     ``ids`` are theirs. ``matrix`` holds a TF-IDF row of length 1 per candidate; its columns are those of
     ``index``. ``words`` is the same over each candidate's sigma, turned (terms × candidates); ``there`` has
-    a 1 wherever ``words`` has a value. ``dense`` are topics and factors, turned ((k + f) × candidates);
-    ``topics`` is the former, shorter for those that it holds little of (k × candidates). ``same_title`` gives
-    candidates of one title one place, that of its number in ``titles``.
+    a 1 wherever ``words`` has a value. ``dense`` are the rows of ``Model.dense``, turned (size × candidates);
+    ``topics`` are the first k of it, shorter for those that it holds little of (k × candidates).
+    ``same_title`` gives candidates of one title one place, that of its number in ``titles``.
     """
 
     now: datetime
@@ -76,7 +76,7 @@ def prepare(
     projected = model.projected(matrix)
     sigma = model.sigma(matrix, projected)
     words = sp.csr_array(scaled(matrix.copy(), 1 / sigma).T)
-    dense = model.dense(matrix, projected, [one.paper_id for one in candidates])
+    dense = model.dense(matrix, projected, candidates)
     topics = dense[:, : model.topic_size] / np.float32(np.sqrt(max(model.topics, 1)))
     titles, same_title = np.unique(
         np.array([title_number(one.title) for one in candidates], dtype=np.int64), return_inverse=True

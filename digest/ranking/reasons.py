@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from digest.ranking.library import Library
 from digest.ranking.likeness import Nearest, nearest_liked
 from digest.ranking.parts import examples_of
+from digest.ranking.people import liked_author
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.taste import Tastes
 from digest.ranking.terms import feature_counts
@@ -81,7 +82,24 @@ def _liked(pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library
     weighed += _keywords(pick, parts, tastes, library, must)
     if parts["category"] > 0:
         weighed.append((parts["category"], _category(interest, pick, library)))
+    if parts["people"] > 0 and pick.author is None:
+        weighed += _by_liked(pick, parts["people"], tastes, library)
     return weighed
+
+
+def _by_liked(pick: Pick, strength: float, tastes: Tastes, library: Library) -> list[Weighed]:
+    people = tastes.learned[pick.interest or 0].people
+    found = liked_author(people, library.prepared.candidates[pick.row].authors)
+    if found is None:
+        return []
+    facts: dict[str, object] = {
+        "name": found.name,
+        "listed": found.listed,
+        "exact": found.exact,
+        "liked": found.liked,
+    }
+    who = f"by {found.name}" if found.exact else f"by “{found.listed}”, maybe {found.name}"
+    return [(strength, Reason("people", f"{who}, of whom you liked {found.liked} papers", facts))]
 
 
 def _different(interest: InterestSpec) -> Reason:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from digest.errors import StorageError
+from digest.ranking.encoding import Encoder, View
 from digest.ranking.model import Fitted, Model, Shared
 
 __all__ = ["load_model", "save_model", "version_of"]
 
-FORMAT = 3
+FORMAT = 4
 
 
 def version_of(fitted: Fitted) -> str:
@@ -44,8 +46,8 @@ def save_model(model: Model, path: Path | str) -> None:
         raise
 
 
-def load_model(path: Path | str) -> Model:
-    """Read a saved model.
+def load_model(path: Path | str, encoder: Encoder | None = None) -> Model:
+    """Read a saved model; what a text model made of the papers only where that is the ``encoder``.
 
     Raises ``FileNotFoundError`` where there is none and :class:`StorageError` for a file that is no model or
     one of another version; both mean: fit again.
@@ -56,7 +58,9 @@ def load_model(path: Path | str) -> Model:
             # A lone array is no archive, and has none of the names.
             files = archive.files if isinstance(archive, np.lib.npyio.NpzFile) else ()
             fitted = _fitted({name: archive[name] for name in files})
-        return Model(fitted, version_of(fitted))
+        if fitted.view is not None and (encoder is None or encoder.name != fitted.view.name):
+            fitted = replace(fitted, view=None)
+        return Model(fitted, version_of(fitted), None if fitted.view is None else encoder)
     except (ValueError, KeyError, IndexError, EOFError, BadZipFile, UnicodeDecodeError) as error:
         raise StorageError(f"the ranking model in {path} cannot be read: {error}") from error
 
@@ -74,6 +78,8 @@ def _arrays(fitted: Fitted) -> dict[str, Any]:
         "rest": fitted.rest,
         "floor": np.array([fitted.floor]),
         "background_ids": fitted.background_ids,
+        "names": fitted.names,
+        "name_counts": fitted.name_counts,
         **_told("background", fitted.background),
     }
     if fitted.shared is not None:
@@ -84,6 +90,13 @@ def _arrays(fitted: Fitted) -> dict[str, Any]:
             "shared_share": np.array([fitted.shared.share]),
             "shared_background": fitted.shared.background,
             **_told("shared", fitted.shared.words),
+        }
+    if fitted.view is not None:
+        name = fitted.view.name.encode("utf-8", "surrogatepass")
+        found |= {
+            "view_name": np.frombuffer(name, dtype=np.uint8),
+            "view_middle": fitted.view.middle,
+            "view_background": fitted.view.background,
         }
     return found
 
@@ -120,6 +133,13 @@ def _fitted(arrays: Mapping[str, Any]) -> Fitted:
             share=float(arrays["shared_share"][0]),
             background=arrays["shared_background"],
         )
+    view = None
+    if "view_name" in arrays:
+        view = View(
+            name=arrays["view_name"].tobytes().decode("utf-8", "surrogatepass"),
+            middle=arrays["view_middle"],
+            background=arrays["view_background"],
+        )
     found = Fitted(
         terms=terms,
         frequency=arrays["frequency"],
@@ -132,7 +152,10 @@ def _fitted(arrays: Mapping[str, Any]) -> Fitted:
         floor=float(arrays["floor"][0]),
         background=_rows("background", arrays, len(terms)),
         background_ids=arrays["background_ids"],
+        names=arrays["names"],
+        name_counts=arrays["name_counts"],
         shared=shared,
+        view=view,
     )
     _check(found)
     return found
@@ -147,7 +170,10 @@ def _check(fitted: Fitted) -> None:
         and len(fitted.vectors) == len(columns)
         and (not len(columns) or (columns.min() >= 0 and columns.max() < n))
         and len(fitted.background_ids) == fitted.background.shape[0]
+        and len(fitted.names) == len(fitted.name_counts)
     )
+    if fitted.view is not None:
+        fits = fits and fitted.view.background.shape == (len(fitted.background_ids), fitted.view.size)
     shared = fitted.shared
     if shared is not None:
         fits = fits and (

@@ -7,8 +7,9 @@ For an interest and a candidate, all parts from 0 to 1::
                of several words only; s is a cosine over the candidate's sigma, in units of the mean sigma
     keywords   keywords and phrases found: field × (1 - exp(-sum of weight × strength of each))
     category   0.2 for a category asked for; 0.65 where the interest consists of categories
+    people     by an author of several liked papers: at most 0.15 (:mod:`digest.ranking.people`)
     less       how close it is to a paper marked "less"
-    taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)) × (1-less)
+    taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)(1-people)) × (1-less)
 
 ``usual`` is what 19 of 20 known papers stay below with this very query, so ½ means: stands out as one paper
 in twenty does. ``field`` is below 1 where a paper has the words, but is about something else (see
@@ -28,6 +29,7 @@ from digest.ranking.learning import Learned
 from digest.ranking.library import Library
 from digest.ranking.linear import Floats, chosen_rows, product, product_into, strongest, unit_rows
 from digest.ranking.model import Ints
+from digest.ranking.people import people_part
 from digest.ranking.prepared import Prepared
 from digest.ranking.words import stacked
 from digest.types import InterestSpec
@@ -52,10 +54,11 @@ class Tastes:
     """Tastes of several interests (``taste``: interests × candidates), and what they are made of.
 
     ``closeness`` has a row for each interest that likes papers, ``dense_closeness`` its part that is not by
-    words; ``words``, ``keywords`` and ``category`` are sparse parts of all interests, ``less`` has rows of
-    those that dislike some; ``row_of_*`` say which row is whose (-1: none). ``must[i]`` are the candidates
-    that have a must-have keyword of interest ``i``, ``None`` where it has none. ``dense`` are the candidates'
-    rows, turned, of which the first ``topic_size`` are topics.
+    words; ``words``, ``keywords``, ``category`` and ``people`` are sparse parts of all interests, ``less``
+    has rows of those that dislike some; ``row_of_*`` say which row is whose (-1: none). ``must[i]`` are the
+    candidates that have a must-have keyword of interest ``i``, ``None`` where it has none. ``dense`` are
+    their rows, turned: topics, then other readers' likes (``factors``), then what a text model makes of
+    them, if there is one.
     """
 
     interests: Sequence[InterestSpec]
@@ -66,12 +69,13 @@ class Tastes:
     words: sp.csr_array
     keywords: sp.csr_array
     category: sp.csr_array
+    people: sp.csr_array
     less: Floats
     row_of_liked: Ints
     row_of_less: Ints
     must: Sequence[Ints | None]
     dense: Floats
-    topic_size: int
+    factors: slice
 
     def parts(self, interest: Ints, row: Ints) -> dict[str, Doubles]:
         """Return the parts of some tastes by name, unrounded: each an array, for pairs of interest and row.
@@ -79,30 +83,34 @@ class Tastes:
         How close a candidate is to the liked papers is told by words, topics and other readers, which add up
         to ``closeness``, and what is usual.
         """
-        whole = (self.words, self.keywords, self.category)
-        words, keywords, category = (_at(each.toarray(), interest, row) for each in whole)
+        whole = (self.words, self.keywords, self.category, self.people)
+        words, keywords, category, people = (_entries_at(each, interest, row) for each in whole)
         liked = self.row_of_liked[interest]
         dense = _at(self.dense_closeness, liked, row)
-        readers = self._readers_part(liked, row)
+        readers = self._dense_part(self.factors, liked, row)
+        view = slice(self.factors.stop, len(self.dense))
+        meaning = self._dense_part(view, liked, row)
         usual = [1.0 if at < 0 or (one := self.learned[at].liked) is None else one.usual for at in interest]
         return {
             "words": words,
             "keywords": keywords,
             "category": category,
+            "people": people,
             "similar_words": _at(self.closeness, liked, row) - dense,
-            "similar_topic": dense - readers,
+            "similar_topic": dense - readers - meaning,
             "similar_readers": readers,
+            **({"similar_meaning": meaning} if view.start < view.stop else {}),
             "usual": np.array(usual),
             "less": _at(self.less, self.row_of_less[interest], row),
         }
 
-    def _readers_part(self, liked: Ints, row: Ints) -> Doubles:
-        """What other readers' likes add to the closeness of candidates."""
+    def _dense_part(self, space: slice, liked: Ints, row: Ints) -> Doubles:
+        """What one of the spaces adds to the closeness of candidates."""
         found = np.zeros(len(row))
-        having, k = np.flatnonzero(liked >= 0), self.topic_size
-        if len(having) and len(self.dense) > k:
-            own = [one.liked.dense[k:] for one in self.learned if one.liked is not None]
-            theirs = self.dense[k:, row[having]].T
+        having = np.flatnonzero(liked >= 0)
+        if len(having) and space.start < space.stop:
+            own = [one.liked.dense[space] for one in self.learned if one.liked is not None]
+            theirs = self.dense[space, row[having]].T
             found[having] = np.einsum("ij,ij->i", np.stack(own)[liked[having]], theirs)
         return found
 
@@ -112,6 +120,10 @@ def _at(parts: Floats, which: Ints, row: Ints) -> Doubles:
     if not len(parts):
         return np.zeros(len(row))
     return np.where(which >= 0, parts[which, row], 0).astype(np.float64)
+
+
+def _entries_at(part: sp.csr_array, which: Ints, row: Ints) -> Doubles:
+    return _at(part.toarray(), which, row) if part.nnz else np.zeros(len(row))
 
 
 def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
@@ -125,7 +137,7 @@ def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
 
 
 def _closeness(learned: Sequence[Learned], prepared: Prepared) -> tuple[Floats, Floats]:
-    """Return closeness, and the part of it that is by topics and other readers."""
+    """Return closeness, and the part of it that is by topics, other readers and a text model."""
     liked = [one.liked for one in learned if one.liked is not None]
     size, columns = len(prepared.candidates), prepared.index.columns
     if not liked:
@@ -152,7 +164,8 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
         against = every
     words, keywords = _asked([one.asked for one in learned], library)
     category = _categories(interests, learned, prepared)
-    for part in (words, keywords, category):
+    people = people_part([one.people for one in learned], prepared.authors, shape[1])
+    for part in (words, keywords, category, people):
         row = np.repeat(np.arange(shape[0], dtype=np.int64) * shape[1], np.diff(part.indptr))
         against.reshape(-1)[row + part.indices] *= 1 - part.data
     taste = np.subtract(1, against, out=against)
@@ -168,12 +181,13 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
         words=words,
         keywords=keywords,
         category=category,
+        people=people,
         less=less,
         row_of_liked=_places(having, len(interests)),
         row_of_less=_places(disliking, len(interests)),
         must=_admit(interests, taste, library),
         dense=prepared.dense,
-        topic_size=prepared.model.topic_size,
+        factors=prepared.model.spaces[2],
     )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
@@ -28,13 +29,22 @@ MAX_POINTS = 30
 HUGGINGFACE = "huggingface"
 
 
-def iter_papers(s: Session) -> Iterator[Candidate]:
-    """The words of every paper, by id; streamed, never all in memory."""
+def iter_papers(s: Session, paper_ids: Iterable[int] | None = None) -> Iterator[Candidate]:
+    """The words and authors of every paper, or of these, by id; streamed, never all in memory."""
     papers = table("papers")
-    names = ("id", "title", "abstract", "categories", "keywords")
-    for row in _stream(s, select(*(papers.c[name] for name in names)).order_by(papers.c.id)):
+    names = ("id", "title", "abstract", "authors", "categories", "keywords")
+    query = select(*(papers.c[name] for name in names)).order_by(papers.c.id)
+    queries = [query]
+    if paper_ids is not None:
+        queries = [query.where(papers.c.id.in_(batch)) for batch in in_batches(sorted(paper_ids))]
+    for row in chain.from_iterable(_stream(s, each) for each in queries):
         yield Candidate(
-            row.id, row.title, row.abstract, categories=tuple(row.categories), keywords=tuple(row.keywords)
+            row.id,
+            row.title,
+            row.abstract,
+            authors=tuple(row.authors),
+            categories=tuple(row.categories),
+            keywords=tuple(row.keywords),
         )
 
 
