@@ -96,7 +96,7 @@ class _Loader(jinja2.FileSystemLoader):
         source, path, is_current = super().get_source(environment, template)
         if environment.autoescape is not True:
             raise RuntimeError(f"autoescape is off for {template}")
-        if environment.parse(source).find(nodes.ScopedEvalContextModifier) is not None:
+        if environment.parse(source, template, path).find(nodes.ScopedEvalContextModifier) is not None:
             raise RuntimeError(f"{template} turns autoescape off")
         return self._rewrite(source), path, is_current
 

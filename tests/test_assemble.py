@@ -13,6 +13,7 @@ import pytest
 
 from digest.errors import DeliveryError
 from digest.mailer.smtp_wire import double_dots, make_lines
+from digest.branding import PLAIN
 from digest.message import encode_fragment
 from digest.models import Letter, Subscriber
 from digest.pipeline.assemble import Addressee, Assembler, Envelope
@@ -25,7 +26,7 @@ from digest.tokens import (
     read_tag,
     read_token,
 )
-from digest.types import Cadence, IssueItem, IssueView, Section
+from digest.types import Cadence, IssueItem, IssueView, Reason, Section
 from tests.issue_samples import COMPOSED_AT, SUMMARY, issue, item, notice_issue, paper
 
 KEY = b"an invented key of 32 bytes long"
@@ -137,6 +138,29 @@ def test_fast_and_slow_read_the_same(seed: int) -> None:
             slow = assembler.slow_message(view, reader, RECIPIENT, MESSAGE_ID)
             assert contents(fast) == contents(slow)
             check_wire(fast)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fast_and_slow_read_the_same_in_every_language(seed: int) -> None:
+    """Readers of several languages and a look of one's own, by one assembler: none gets another's words."""
+    dice = random.Random(seed)
+    look = replace(PLAIN, accent="#1f5fa8", footer=("Example Institute",))
+    assembler = Assembler(replace(WEB, look=look, language="de"))
+    for _ in range(130):
+        code = dice.choice(["en", "de", None])
+        view = replace(generated(dice), language=code)
+        told = Reason("votes", "1 vote on A", {"votes": 1, "source": "A"})
+        view = replace(
+            view, items=tuple(replace(one, reasons=(told.text,), told=(told,)) for one in view.items)
+        )
+        reader = Addressee(dice.randrange(1, 99), 1, dice.choice(list(Cadence)))
+        fast = contents(assembler.message(view, reader, RECIPIENT, MESSAGE_ID))
+        assert fast == contents(assembler.slow_message(view, reader, RECIPIENT, MESSAGE_ID))
+        _headers, plain, html = fast
+        assert f'<html lang="{code or "de"}"' in html
+        assert ("Leave by mail" in plain) is (code == "en")
+        assert not view.items or (("1 vote on A" in plain) is (code == "en"))
+        assert "Example Institute" in plain
 
 
 def check_wire(message: bytes) -> None:

@@ -146,8 +146,9 @@ class TestLogo:
         look = make_look(logo=tmp_path / "logo.png")
         assert look.logo is not None
         context = MailContext("Papers", "leave@example.org", "https://digest.example.org", look=look)
-        tag = f'src="https://digest.example.org/static/logo/logo-{look.logo.name}" alt="Papers" width="88" height="44"'
-        assert tag in render_html(issue(), context)
+        html = render_html(issue(), context)
+        assert f'src="https://digest.example.org/static/logo/logo-{look.logo.name}"' in html
+        assert 'alt="Papers" width="88" height="44"' in html
         nowhere = render_html(issue(), MailContext("Papers", "leave@example.org", look=look))
         assert "<img" not in nowhere
         assert "Papers" in nowhere

@@ -112,7 +112,11 @@ def _named_setting(found: re.Match[str]) -> str:
 def _plain(text: str) -> str:
     """Text that holds no Markdown."""
     escaped = re.sub(r"([\\`*_\[\]{}<>|])", r"\\\1", text)
-    return re.sub(r"docs/([a-z-]+\.md)", r"[\1](../\1)", escaped)
+    return re.sub(r"docs/([a-z-]+\.md)", _named_page, escaped)
+
+
+def _named_page(found: re.Match[str]) -> str:
+    return f"[{found[1]}](../{found[1]})" if (ROOT / found[0]).is_file() else f"`{found[0]}`"
 
 
 def _examples() -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""The documentation builds without a warning, and each link within it has its target.
-
-``--shots FOLDER`` says where the pictures of the documentation are written; see the last test.
-"""
+"""The documentation builds without a warning, and each link within it has its target."""
 
 import importlib.util
 import subprocess
