@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import MappingProxyType
 from urllib.parse import quote
 
 from digest.cards import Card, card_paragraphs, make_card
@@ -18,6 +19,8 @@ from digest.translation import gettext as _
 from digest.types import FeedLinks, IssueItem, IssueView, PaperView
 
 __all__ = [
+    "RENDERERS",
+    "TRENDING",
     "FeedItem",
     "FeedView",
     "feed_from_issues",
@@ -29,6 +32,9 @@ __all__ = [
     "render_json",
     "render_rss",
 ]
+
+# The feed of what trends, for everybody, goes by that name.
+TRENDING = "trending"
 
 # A tag: URI names a day on which its authority was in use; it is part of the id and must never change.
 TAG_YEAR = "2026"
@@ -285,3 +291,7 @@ def _render_xml(name: str, feed: FeedView, written: Callable[[datetime], str]) -
 
 def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# By kind, which is also how the file's name ends.
+RENDERERS = MappingProxyType({"rss": render_rss, "atom": render_atom, "json": render_json})

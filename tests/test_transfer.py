@@ -126,7 +126,7 @@ def test_a_profile_goes_on_elsewhere_with_the_same_papers_order_and_reasons(
     Both installations fit their own model of the same papers. A reader's threshold stays behind: it is learnt
     from how good the papers were that were sent, by the model of then.
     """
-    monkeypatch.setattr("digest.pipeline.compose.with_thresholds", lambda _session, profiles, _now: profiles)
+    monkeypatch.setattr("digest.pipeline.thresholds.with_thresholds", lambda _, profiles, __: profiles)
     shutil.rmtree(site.app.settings.data_dir / "models")
     with site.app.database.read() as session:
         readers = [one.email for one in subscriber_rows.list_subscribers(session) if one.email]

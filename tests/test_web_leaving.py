@@ -10,7 +10,7 @@ from digest.pipeline.moment import Moment
 from digest.runs import run_compose, run_deliver
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
-from digest.tokens import make_token
+from digest.tokens import make_tag, make_token, reader_reference
 from digest.types import SubscriberStatus
 from tests.web_site import READER, WebSite, demo_folder, site
 
@@ -205,3 +205,26 @@ def test_too_large_a_body_is_refused(site: WebSite) -> None:
     answer = provider(site).post(link(site), content=b"x" * (256 * 1024 + 1))
     assert answer.status_code == 413
     assert site.subscriber().status == SubscriberStatus.ACTIVE
+
+
+def test_links_of_before_two_rotations_of_the_key_still_leave(site: WebSite) -> None:
+    """By the web that runs on, and by mail to the tagged address; a session ends, and a link for preferences
+    works as long as it was told to.
+    """
+    reader = site.subscriber()
+    leave_link, preferences = link(site), f"/p/{site.token('preferences')}"
+    tag = make_tag(site.web.site.secret, "u", reader_reference(reader.id or 0, reader.token_version))
+    browser = site.browser()
+    assert browser.get(preferences).status_code == 303
+    assert browser.get("/preferences").status_code == 200
+    site.app.rotate_key(days=30)
+    site.app.rotate_key(days=30)
+    assert browser.get("/preferences").status_code == 401
+    assert browser.get(preferences).status_code == 303
+    assert browser.get("/preferences").status_code == 200
+    site.pass_time(days=31)
+    assert browser.get(preferences).headers.get("set-cookie") is None
+    assert provider(site).post(leave_link, content=URLENCODED).status_code == 200
+    assert site.subscriber().status == SubscriberStatus.UNSUBSCRIBED
+    mail = f"From: x@example.net\r\nTo: digest+{tag}@example.org\r\nSubject: unsubscribe\r\n\r\n"
+    assert site.app.incoming().take(mail.encode(), site.app.now()) == ("repeated", False)

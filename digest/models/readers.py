@@ -106,8 +106,8 @@ class SignUp(Base, table=True):
 
     One row per (address, UTC day): asked again, the last ``wishes`` stand. The mail's link carries a token
     of 256 bits that is made from ``nonce`` and the secret key; only its SHA-256, ``token_hash``, is kept.
-    ``kind`` is that of the letter: a confirmation, an invitation, or to who is known already a reminder, whose
-    row confirms nothing. ``origin`` names the file that an invited reader was imported from.
+    ``kind`` is that of the letter: a confirmation, an invitation, or to who is known already a reminder,
+    whose row confirms nothing. ``origin`` names the file that an invited reader was imported from.
     """
 
     __tablename__ = "sign_ups"

@@ -11,24 +11,16 @@ from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlmodel import Session
 
 from digest.message import make_message_id
 from digest.models import Delivery, Issue, Subscriber, Subscription
-from digest.pipeline.catch_up import over_time, recommend_with_missed, span_days
 from digest.pipeline.coverage import load_checks, source_labels
 from digest.pipeline.draft import Draft, empty_facts
 from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
-from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
-from digest.pipeline.states import States
-from digest.pipeline.thresholds import with_thresholds
-from digest.pipeline.usual_store import UsualStore
-from digest.pipeline.vector_store import KeptEncoder
-from digest.ranking import Model, Prepared, prepare, recommend
-from digest.ranking.fading import faded
 from digest.schedule import is_served
 from digest.storage import days as day_rows
 from digest.storage import issues as issue_rows
@@ -39,6 +31,12 @@ from digest.storage.database import Database
 from digest.translation import ENGLISH, in_language, speaking
 from digest.types import DeliveryStatus, IssueStatus, PaperView, Profile
 from digest.why import SourceCheck, empty_reason, summarise_coverage, waited_sentence
+
+if TYPE_CHECKING:
+    # The ranking is imported where something is chosen: most runs find nothing due, and need no numpy.
+    from digest.pipeline.states import States
+    from digest.pipeline.vector_store import KeptEncoder
+    from digest.ranking import Model, Prepared
 
 __all__ = ["ComposeRules", "Composer", "Draft"]
 
@@ -76,7 +74,7 @@ class Composer:
     database: Database
     rules: ComposeRules
     models_dir: Path
-    encoder: KeptEncoder | None = None
+    encoder: "KeptEncoder | None" = None
 
     def compose(
         self,
@@ -168,11 +166,13 @@ class Composer:
         block: Sequence[Turn],
         day: date,
         now: datetime,
-        prepared: Prepared,
-        wide: Mapping[Absence, Prepared],
+        prepared: "Prepared",
+        wide: "Mapping[Absence, Prepared]",
         moment: Moment,
     ) -> list[Draft]:
         """Compose and store the issues of one block of readers, with the dates that were missed before."""
+        from digest.pipeline.states import States
+
         turns = {turn.subscription.id: turn for turn in block}
         states = States()
         with self.database.read() as session:
@@ -194,9 +194,11 @@ class Composer:
         day: date,
         now: datetime,
         days: int,
-        prepared: Prepared,
-    ) -> dict[Absence, Prepared]:
+        prepared: "Prepared",
+    ) -> "dict[Absence, Prepared]":
         """For each absence the papers to look back on; few spans serve all."""
+        from digest.pipeline.catch_up import over_time, span_days
+
         by_days = {days: prepared}
         wide: dict[Absence, Prepared] = {}
         for absence in {turn.absence for turn in turns if turn.absence is not None}:
@@ -227,11 +229,15 @@ class Composer:
         *,
         days: int | None = None,
         keep_model: bool = True,
-        model: Model | None = None,
-    ) -> Prepared:
+        model: "Model | None" = None,
+    ) -> "Prepared":
         """Everything about the papers of the last ``days`` (default: the usual window) up to that day
         that does not depend on a reader; with ``model``, or else the one that suits the stored papers.
         """
+        from digest.pipeline.model_store import ModelStore
+        from digest.pipeline.usual_store import UsualStore
+        from digest.ranking import prepare
+
         with self.database.read() as session:
             first = day - timedelta(days=(days or self.rules.window_days) - 1)
             candidates = paper_rows.list_candidates(session, first_day=first, last_day=day)
@@ -253,11 +259,11 @@ class Composer:
         pairs: Sequence[Pair],
         day: date,
         now: datetime,
-        prepared: Prepared,
+        prepared: "Prepared",
         turns: Mapping[int | None, Turn] | None = None,
-        wide: Mapping[Absence, Prepared] | None = None,
+        wide: "Mapping[Absence, Prepared] | None" = None,
         profiles: Sequence[Profile] | None = None,
-        states: States | None = None,
+        states: "States | None" = None,
     ) -> list[Draft]:
         """What each of these readers would get on that day.
 
@@ -265,6 +271,11 @@ class Composer:
         ``profiles`` stand in for those that are stored, one for each pair. ``states`` takes up what is learnt
         of them, for the caller to store.
         """
+        from digest.pipeline.catch_up import recommend_with_missed
+        from digest.pipeline.states import States
+        from digest.pipeline.thresholds import with_thresholds
+        from digest.ranking.fading import faded
+
         if turns is None or wide is None:
             turns, wide = self.looked_up(session, pairs, day, now, prepared)
         profiles = self._profiles(session, pairs) if profiles is None else profiles
@@ -306,8 +317,8 @@ class Composer:
         )
 
     def looked_up(
-        self, session: Session, pairs: Sequence[Pair], day: date, now: datetime, prepared: Prepared
-    ) -> tuple[dict[int | None, Turn], dict[Absence, Prepared]]:
+        self, session: Session, pairs: Sequence[Pair], day: date, now: datetime, prepared: "Prepared"
+    ) -> "tuple[dict[int | None, Turn], dict[Absence, Prepared]]":
         """The turns of these readers on that day, and the papers to look back on."""
         asked = Moment(now, day=day, pinned=True)
         turns = take_turns(session, pairs, asked, window_h=self.rules.issue_window_h, early=True)
@@ -371,6 +382,8 @@ class Composer:
 
         Where nothing was listed within the window, it is the last one in which something was.
         """
+        from digest.ranking import recommend
+
         now, today = moment.now_in("UTC"), moment.today_in("UTC")
         with self.database.read() as session:
             latest = paper_rows.latest_listed_day(session, until=today) or today

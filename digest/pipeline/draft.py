@@ -3,14 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from digest.models import Run, Subscriber, Subscription
-from digest.ranking import Prepared
 from digest.text import truncate
 from digest.translation import ENGLISH, ngettext, speaking
 from digest.translation import gettext as _
 from digest.types import Cadence, IssueItem, IssueView, PaperView, Profile, Recommendation
 from digest.why import Explanation, RunFacts, SourceCheck, WhyFacts, notice_text
+
+if TYPE_CHECKING:
+    from digest.ranking import Prepared
 
 __all__ = ["Draft", "empty_facts"]
 
@@ -81,7 +84,7 @@ class Draft:
 
 def empty_facts(
     draft: Draft,
-    prepared: Prepared,
+    prepared: "Prepared",
     sent: Collection[int],
     checks: tuple[SourceCheck, ...],
     refresh: Run | None,

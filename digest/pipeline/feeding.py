@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from digest.feeds import FeedView, feed_from_issues, feed_from_papers, render_atom, render_json, render_rss
+from digest.feeds import RENDERERS, TRENDING, FeedView, feed_from_issues, feed_from_papers
 from digest.models import Subscriber
 from digest.pipeline.browsing import Browser, SearchQuery, Span, TrendQuery
 from digest.pipeline.compose import Composer
@@ -46,10 +46,8 @@ __all__ = [
     "source_names",
 ]
 
-TRENDING = "trending"
 LISTED_PAPERS = 50
 PRIVATE_ISSUES = 30
-RENDERERS = MappingProxyType({"rss": render_rss, "atom": render_atom, "json": render_json})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digest import __version__
 from digest.errors import StorageError
-from digest.feeds import FeedView
+from digest.feeds import RENDERERS, TRENDING, FeedView
 from digest.files import write_whole
 from digest.pipeline.compose import Composer
-from digest.pipeline.feeding import RENDERERS, TRENDING, FeedMaker
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import feed_links
 from digest.storage import published as published_rows
@@ -27,6 +26,9 @@ from digest.storage.published import FeedReader
 from digest.storage.shown import ShownPapers
 from digest.translation import ENGLISH
 from digest.types import FeedLinks, SubscriberStatus
+
+if TYPE_CHECKING:
+    from digest.pipeline.feeding import FeedMaker
 
 __all__ = ["Publisher"]
 
@@ -112,8 +114,10 @@ class Publisher:
         return self.maker.trending(moment, self._links(TRENDING), self.base_url)
 
     @property
-    def maker(self) -> FeedMaker:
-        """What makes the feeds."""
+    def maker(self) -> "FeedMaker":
+        """What makes the feeds; imported only now, since mostly none is to be made."""
+        from digest.pipeline.feeding import FeedMaker
+
         return FeedMaker(self.database, self.composer, self.list_name, self.domain, self.language)
 
     def _private_feed(self, reader: FeedReader, shown: ShownPapers) -> FeedView:

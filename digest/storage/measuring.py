@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
-from digest.models import Bounce, Check, Issue, Run, Source, Subscriber, Subscription, Suppression
+from digest.models import Bounce, Check, Group, Issue, Run, Source, Subscriber, Subscription, Suppression
 from digest.types import SubscriberStatus
 
 __all__ = [
@@ -116,7 +116,9 @@ def list_joined(s: Session, since: datetime) -> list[int]:
     """The numbers of the readers who came since then and are read to, or were: not the unconfirmed."""
     came = func.coalesce(col(Subscriber.confirmed_at), col(Subscriber.created_at))
     query = select(col(Subscriber.id)).where(
-        came >= since, col(Subscriber.status) != SubscriberStatus.UNCONFIRMED.value
+        came >= since,
+        col(Subscriber.status) != SubscriberStatus.UNCONFIRMED.value,
+        col(Subscriber.id).not_in(select(col(Group.subscriber_id))),  # who stands for a group is no reader
     )
     return [number for number in s.execute(query.order_by(col(Subscriber.id))).scalars() if number]
 
