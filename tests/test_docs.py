@@ -52,7 +52,7 @@ STANDS_FOR = {
 # Commands that are only held against the real ones here, as patterns, and why.
 NOT_RUN = {
     "digest arm.*": "needs a restored copy: tests/test_restore.py",
-    "digest evaluate DIR": "needs a benchmark: tests/test_cli_evaluate.py",
+    "digest evaluate( DIR.*)?": "needs a benchmark: tests/test_cli_evaluate.py",
     "digest init( --send .*)?": "asks a person: tests/test_init.py",
     "digest load.*": "needs an empty place: tests/test_dump.py",
     "digest papers split.*": "needs two papers that were joined: tests/test_splitting.py",
@@ -62,16 +62,17 @@ NOT_RUN = {
     "digest sources check.*": "the page's own kind: tests/test_adding_a_source.py",
     "digest web.*": "does not end by itself, or asks: tests/e2e/test_readme.py, tests/test_web_command.py",
 }
-# Words in the shape of a setting that are none: of the code, of the output, or of other programs.
+# Words in the shape of a setting that are none: of the code, the output, templates, or other programs.
 NO_SETTINGS = {
     *("clean_text", "safe_url", "parse_arxiv_id", "parse_doi", "spacing_s", "is_dated", "listed_on"),
     *("example_options", "at_least", "cell_biology", "last_day"),
     *("integrity_check", "pg_dump", "sign_headers"),
+    *("accent_dark", "body_class", "logo_url", "is_last", "why_you"),
 }
 # Modules of these names would be looked for where files are meant.
 FILES = {"toml", "db", "example"}
-# Made when the program is installed or run.
-MADE = {"digest/templates"}
+# Made when the program is installed, or by whoever follows the page.
+MADE = {"digest/templates", "digest/locales/fr/LC_MESSAGES/digest.po"}
 
 
 # --- reading pages ---------------------------------------------------------------------------------
