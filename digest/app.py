@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digest.config import Settings
-from digest.errors import DeliveryError, StorageError, UsageError
+from digest.errors import ConfigError, DeliveryError, StorageError, UsageError
 from digest.locks import use_case_lock
 from digest.sources import get_kind
 from digest.storage.database import Database
@@ -192,7 +192,12 @@ class App:
         from digest.branding import make_look
 
         settings = self.settings
-        return make_look(settings.accent_color, settings.logo, settings.footer_text, settings.template_dir)
+        try:
+            return make_look(
+                settings.accent_color, settings.logo, settings.footer_text, settings.template_dir
+            )
+        except ValueError as error:
+            raise ConfigError([f"logo: {error}"]) from error
 
     def composer(self) -> "Composer":
         """The use case that makes issues."""

@@ -4,9 +4,11 @@ Everything heavy is imported where it is needed: most commands need little of it
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from digest.branding import read_logo
 from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettings, load_settings
 from digest.errors import DeliveryError, FetchError, UsageError
 from digest.keys import read_old_keys
@@ -33,6 +35,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "bounce_mailbox": _check_mailbox,
         "connection_rate": _check_rate,
         "database_url": lambda url: Database(url).close(),
+        "logo": _check_logo,
         "mail_from": check_own_address,
         "mail_rate": _check_rate,
         "metrics_token": _check_metrics_token,
@@ -45,6 +48,7 @@ def read_settings(*, may_be_missing: bool = False) -> Settings:
         "sign_ups_in_all": _check_rate,
         "sign_ups_per_network": _check_rate,
         "smtp_url": _check_smtp_url,
+        "template_dir": _check_template_dir,
         "unsubscribe_address": check_own_address,
         "zone": _check_zone,
         "zotero_key": _check_header,
@@ -101,6 +105,18 @@ def _check_base_url(url: str) -> None:
     parse_target(url)
     if not url.isascii() or safe_url(url) is None or "?" in url or "#" in url:
         raise UsageError("is no plain web address in ASCII; use one such as https://digest.example.org")
+
+
+def _check_logo(path: str) -> None:
+    try:
+        read_logo(Path(path))
+    except ValueError as error:
+        raise UsageError(f"cannot be shown: {error}") from error
+
+
+def _check_template_dir(path: str) -> None:
+    if not Path(path).is_dir():
+        raise UsageError("is no folder; make it, with mail/ and web/ in it, or leave the setting out")
 
 
 def _check_place(url: str) -> None:

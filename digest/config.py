@@ -40,7 +40,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from digest.branding import parse_colour, read_logo
+from digest.branding import parse_colour
 from digest.errors import ConfigError, DigestError
 from digest.translation import LANGUAGES
 
@@ -280,23 +280,7 @@ class Settings(BaseSettings):
         host, slash, path = rest.partition("/")
         return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}" or None
 
-    @field_validator("logo")
-    @classmethod
-    def _check_logo(cls, value: Path | None) -> Path | None:
-        if value is not None:
-            value = value.expanduser().absolute()
-            read_logo(value)
-        return value
-
-    @field_validator("template_dir")
-    @classmethod
-    def _check_template_dir(cls, value: Path | None) -> Path | None:
-        value = value.expanduser().resolve() if value is not None else None
-        if value is not None and not value.is_dir():
-            raise ValueError("is no folder; make it, with mail/ and web/ in it, or leave the setting out")
-        return value
-
-    @field_validator("data_dir", "backup_dir")
+    @field_validator("data_dir", "backup_dir", "logo", "template_dir")
     @classmethod
     def _expand_folder(cls, value: Path | None) -> Path | None:
         if value is None:
@@ -470,9 +454,9 @@ def _checked(checks: Mapping[str, Check]) -> type[Settings]:
         def _check(cls, value: object, info: ValidationInfo) -> object:
             check = checks.get(info.field_name or "")
             text = value.get_secret_value() if isinstance(value, SecretStr) else value
-            if check is not None and isinstance(text, str):
+            if check is not None and isinstance(text, str | Path):
                 try:
-                    check(text)
+                    check(str(text))
                 except DigestError as error:
                     raise ValueError(str(error)) from error
             return value

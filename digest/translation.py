@@ -148,6 +148,11 @@ def decimal(value: float) -> str:
     code = _spoken.get()
     if code == ENGLISH:
         return f"{value:,}"
+    return _decimal(value, code)
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, code: str) -> str:
     from babel.numbers import format_decimal
 
     return str(format_decimal(value, format="#,##0.#", locale=code))
@@ -166,7 +171,7 @@ def compact(value: int) -> str | None:
 
 
 def written_date(day: date, skeleton: str) -> str:
-    """A date by ``full``, ``long`` or a skeleton of CLDR such as ``MMMd``; not for English, written by hand."""
+    """A date by ``full``, ``long`` or a skeleton of CLDR such as ``MMMd``; not for English."""
     return _written(day, skeleton, _spoken.get())
 
 

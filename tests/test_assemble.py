@@ -11,9 +11,9 @@ from email.message import EmailMessage
 
 import pytest
 
+from digest.branding import PLAIN
 from digest.errors import DeliveryError
 from digest.mailer.smtp_wire import double_dots, make_lines
-from digest.branding import PLAIN
 from digest.message import encode_fragment
 from digest.models import Letter, Subscriber
 from digest.pipeline.assemble import Addressee, Assembler, Envelope
@@ -158,7 +158,7 @@ def test_fast_and_slow_read_the_same_in_every_language(seed: int) -> None:
         assert fast == contents(assembler.slow_message(view, reader, RECIPIENT, MESSAGE_ID))
         _headers, plain, html = fast
         assert f'<html lang="{code or "de"}"' in html
-        assert ("Leave by mail" in plain) is (code == "en")
+        assert ("View in browser" in plain) is (code == "en")
         assert not view.items or (("1 vote on A" in plain) is (code == "en"))
         assert "Example Institute" in plain
 

@@ -76,6 +76,15 @@ def test_an_ambiguous_example_is_refused_with_the_choice(database: Database) -> 
         add_interest(database, READER, "both", InterestWords(examples=("Twins",)), now=NOW)
 
 
+def test_unwanted_words_alone_can_be_added_to_an_interest_but_make_none(database: Database) -> None:
+    unwanted = InterestWords(not_keywords=("image",))
+    with pytest.raises(UsageError, match="a new interest needs"):
+        add_interest(database, READER, "Finding", unwanted, now=NOW)
+    add_interest(database, READER, "Finding", InterestWords(keywords=("search",)), now=NOW)
+    row, _ = add_interest(database, READER, "Finding", unwanted, now=NOW)
+    assert (row.keywords, row.not_keywords) == (["search"], ["image"])
+
+
 def test_a_refresh_goes_on_whatever_examples_say() -> None:
     """The whole run: two papers of one title on the page, one reader who named that title."""
     twins = [item(1, title="Twins"), item(2, title="Twins", abstract="Another work.")]

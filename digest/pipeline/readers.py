@@ -314,13 +314,14 @@ def add_interest(
     name = clean_text(name, limit=MAX_WORDS)
     if not name:
         raise UsageError("an interest needs a name (--name)")
-    if not any((words.keywords, words.must_keywords, words.authors, words.categories, words.examples)):
-        raise UsageError("an interest needs at least one keyword, author, category or example")
     check_words((*words.keywords, *words.must_keywords), words.authors)
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         rows = {row.name: row for row in subscriber_rows.list_interests(session, subscriber.id)}
+        asks = (words.keywords, words.must_keywords, words.authors, words.categories, words.examples)
+        if not (any(asks) or name in rows):
+            raise UsageError("a new interest needs at least one keyword, author, category or example")
         row = rows.get(name) or Interest(subscriber_id=subscriber.id, name=name, created_at=now)
         for field in WORD_LISTS:
             setattr(row, field, _union(getattr(row, field), getattr(words, field)))

@@ -54,7 +54,7 @@ def wishes_of(database: Database, subscriber_id: int) -> Wishes:
 
 
 def changed_parts(before: Wishes, after: Wishes) -> list[str]:
-    """Which of interests, schedule, size, sections and channels differ."""
+    """Which of interests, schedule, size, sections, channels and language differ."""
     return [
         part
         for part, fields in PARTS.items()
