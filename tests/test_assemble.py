@@ -159,7 +159,7 @@ def test_fast_and_slow_read_the_same_in_every_language(seed: int) -> None:
         _headers, plain, html = fast
         assert f'<html lang="{code or "de"}"' in html
         assert ("View in browser" in plain) is (code == "en")
-        assert not view.items or (("1 vote on A" in plain) is (code == "en"))
+        assert not view.items or (("1 vote on A" in " ".join(plain.split())) is (code == "en"))
         assert "Example Institute" in plain
 
 

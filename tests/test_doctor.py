@@ -96,6 +96,23 @@ def test_a_healthy_installation_has_nothing_to_mend(site: DailyServer) -> None:
     assert all(after[path] == at for path, at in before.items() if path.is_file() and "-wal" not in path.name)
 
 
+def test_a_file_that_goes_while_it_is_looked_at_is_nobody_elses(
+    site: DailyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing, access = Path("data/passing").absolute(), os.access
+    passing.touch()
+
+    def vanishing(path: str | Path, mode: int) -> bool:
+        if Path(path) == passing:
+            passing.unlink()
+            return False
+        return access(path, mode)
+
+    monkeypatch.setattr(os, "access", vanishing)
+    assert [one["level"] for one in findings(doctor("--offline"), "folder")] == ["well"]
+    assert not passing.exists()
+
+
 def test_for_a_person_it_is_a_line_each_and_an_arrow_to_the_mend(site: DailyServer) -> None:
     ran = run("--now", NOW, "doctor", "--offline")
     lines = ran.out.splitlines()

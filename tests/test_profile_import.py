@@ -317,6 +317,8 @@ class TestGivenBack:
         assert (found["matched"], found["pending"]) == (4, 1)
         assert found["interests"] == [{"name": LIKED, "papers": 5}, {"name": "Words", "papers": 0}]
         second = json.loads(ok("profile", "export", "bo@example.org", "--format", "json").out)
+        # Each consented on their own, and that does not travel.
+        assert second.pop("consents") != first.pop("consents")
         assert second == first | {"address": "bo@example.org"}
 
     def test_what_was_liked_is_among_the_papers(self, server: DailyServer) -> None:

@@ -128,7 +128,9 @@ def _folder(settings: Settings, _: Patient) -> Iterator[Finding]:
         mend = "give it to the user that runs this (chown -R), or mount it writable"
         yield Finding("folder", Level.WRONG, f"{folder} cannot be written", mend)
         return
-    foreign = sorted(path.name for path in folder.iterdir() if not os.access(path, os.W_OK))
+    refused = [path for path in folder.iterdir() if not os.access(path, os.W_OK)]
+    # The database's side files come and go while other checks look into it.
+    foreign = sorted(path.name for path in refused if os.path.lexists(path))
     if foreign:
         sentence = f"in {folder} these belong to somebody else: {', '.join(foreign[:5])}"
         mend = f"a command was run as another user: chown -R the user that runs this {folder}"

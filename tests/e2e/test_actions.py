@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.daily_server import DailyServer, item, serving
 from tests.e2e.installing import ROOT, make_offline_python
 from tests.smtp_server import SmtpServer
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed (./run.sh e2e)")
 
 pytestmark = [
     pytest.mark.e2e,

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 from tests.e2e.installing import ROOT, make_offline_python
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed (./run.sh e2e)")
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform != "linux", reason="the image is Linux's")]
 
