@@ -71,7 +71,9 @@ def test_installing_twice_and_taking_it_away_again(root: Path, tmp_path: Path) -
     )
     assert Path(whose.strip()).resolve().is_relative_to(first)
     script = (root / "opt/digest/current/bin/digest").read_text()
-    assert script.splitlines()[0].startswith(f"#!/opt/digest/releases/{first.name}/bin/python")
+    # In its first line, or where the folder's name was too long for that, in what a shell is told there.
+    assert f"/opt/digest/releases/{first.name}/bin/python" in "".join(script.splitlines()[:2])
+    assert str(root) not in script
     assert str(root) not in (first / "pyvenv.cfg").read_text()
     pins = [line for line in asked.read_text().splitlines() if "-r " in line]
     assert len(pins) == 2
@@ -183,12 +185,12 @@ set -ex
 fails() { if "$@"; then exit 99; fi; }
 install=$1 python=$2 place=$3
 chmod o-x "$place"
-fails $install --python $python
+fails "$install" --python "$python"
 fails test -e /usr/local/bin/digest
 # The Python of these tests may lie in a home.
 while [ "$place" != / ]; do chmod o+x "$place"; place=$(dirname "$place"); done
 cd /root
-$install --python $python
+"$install" --python "$python"
 digest subscriber add ada@example.org
 digest subscriber list
 ls -l /var/lib/digest
@@ -198,9 +200,9 @@ fails digest status
 printf 'mail_from = "digest@example.org"\n' >>/etc/digest/digest.toml
 digest status >/dev/null
 fails runuser -u nobody digest status
-$install --python $python
+"$install" --python "$python"
 digest subscriber list
-$install --uninstall --purge
+"$install" --uninstall --purge
 fails id digest
 for left in /var/lib/digest /etc/digest /opt/digest; do fails test -e $left; done
 """

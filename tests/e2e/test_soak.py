@@ -190,7 +190,8 @@ def test_memory_threads_and_files_are_flat(told: Told) -> None:
     assert spans
     for vitals in spans:
         assert len({one["threads"] for one in vitals}) == 1, vitals
-        assert max(one["files"] for one in vitals) - min(one["files"] for one in vitals) <= 4, vitals
+        # Three files a connection to the database, and how many are open at that moment is chance.
+        assert max(one["files"] for one in vitals) - min(one["files"] for one in vitals) <= 12, vitals
         half = len(vitals) // 2
         grown = median(one["rss_mb"] for one in vitals[half:]) - median(
             one["rss_mb"] for one in vitals[:half]
