@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Table, func
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlmodel import Session
 
 from digest.models import metadata
@@ -51,6 +51,8 @@ def upsert(
     if session.get_bind().dialect.name == "sqlite":
         insert: Any = sqlite.insert(target)
     else:
+        from sqlalchemy.dialects import postgresql  # some megabytes that SQLite has no use for
+
         insert = postgresql.insert(target)
     new = insert.excluded
     changes = {column: new[column] for column in replace}
