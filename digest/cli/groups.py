@@ -4,8 +4,19 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.readers import Email, Words, interest_line
-from digest.cli.state import Json, note, print_json, print_lines, state
+from digest.cli.readers import (
+    Authors,
+    Called,
+    Categories,
+    Email,
+    Examples,
+    Keywords,
+    Musts,
+    Unwanted,
+    interest_line,
+    print_interest,
+)
+from digest.cli.state import Json, print_json, print_lines, state
 from digest.errors import UsageError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The group.")]
@@ -145,17 +156,13 @@ def leave_group(context: typer.Context, name: Name, email: Email) -> None:
 def add_interest(
     context: typer.Context,
     group: Name,
-    name: Annotated[str, typer.Option("--name", help="What to call it.")],
-    keyword: Annotated[
-        Words | None, typer.Option("--keyword", help="A word or phrase; its^2 weighs twice.")
-    ] = None,
-    must: Annotated[Words | None, typer.Option("--must", help="One of these must be in the paper.")] = None,
-    not_keyword: Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a paper out.")] = None,
-    author: Annotated[
-        Words | None, typer.Option("--author", help="An author, ORCID=Name, or group:Name.")
-    ] = None,
-    category: Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")] = None,
-    example: Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")] = None,
+    name: Called,
+    keyword: Keywords = None,
+    must: Musts = None,
+    not_keyword: Unwanted = None,
+    author: Authors = None,
+    category: Categories = None,
+    example: Examples = None,
     as_json: Json = False,
 ) -> None:
     """Add an interest to a group, or add to the one of that name. Options may be repeated."""
@@ -172,12 +179,7 @@ def add_interest(
         examples=tuple(example or ()),
     )
     row, unmatched = add_group_interest(app.database, group, name, words, now=app.now())
-    for text in unmatched:
-        note(f"digest: {text!r} matches no stored paper yet; its words count, and the paper once it is read")
-    if as_json:
-        print_json({"name": row.name, "unmatched": unmatched})
-    else:
-        print_lines(f"{group}: {row.name}")
+    print_interest(group, row.name, unmatched, as_json=as_json)
 
 
 def list_interests(context: typer.Context, group: Name, as_json: Json = False) -> None:

@@ -10,6 +10,15 @@ from digest.errors import UsageError
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
 Words = list[str]
+
+# What an interest is made of: the same words for a reader's and for a group's.
+Called = Annotated[str, typer.Option("--name", help="What to call it.")]
+Keywords = Annotated[Words | None, typer.Option("--keyword", help="A word or phrase; its^2 weighs twice.")]
+Musts = Annotated[Words | None, typer.Option("--must", help="One of these must be in the paper.")]
+Unwanted = Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a paper out.")]
+Authors = Annotated[Words | None, typer.Option("--author", help="An author, ORCID=Name, or group:Name.")]
+Categories = Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")]
+Examples = Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")]
 # Of a list in one line.
 MOST_SHOWN = 10
 
@@ -163,17 +172,13 @@ def remove_subscriber(context: typer.Context, email: Email) -> None:
 def add_interest(
     context: typer.Context,
     email: Email,
-    name: Annotated[str, typer.Option("--name", help="What to call it.")],
-    keyword: Annotated[
-        Words | None, typer.Option("--keyword", help="A word or phrase; its^2 weighs twice.")
-    ] = None,
-    must: Annotated[Words | None, typer.Option("--must", help="One of these must be in the paper.")] = None,
-    not_keyword: Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a paper out.")] = None,
-    author: Annotated[
-        Words | None, typer.Option("--author", help="An author, ORCID=Name, or group:Name.")
-    ] = None,
-    category: Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")] = None,
-    example: Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")] = None,
+    name: Called,
+    keyword: Keywords = None,
+    must: Musts = None,
+    not_keyword: Unwanted = None,
+    author: Authors = None,
+    category: Categories = None,
+    example: Examples = None,
     only_examples: Annotated[
         bool, typer.Option("--only-examples", help="Learn from these papers alone: no feedback joins them.")
     ] = False,
@@ -194,12 +199,17 @@ def add_interest(
         only_examples=only_examples,
     )
     row, unmatched = add(app.database, email, name, words, now=app.now())
+    print_interest(email, row.name, unmatched, as_json=as_json)
+
+
+def print_interest(whose: str, name: str, unmatched: list[str], *, as_json: bool) -> None:
+    """Say what an interest is called, and which of its examples match no stored paper."""
     for text in unmatched:
         note(f"digest: {text!r} matches no stored paper yet; its words count, and the paper once it is read")
     if as_json:
-        print_json({"name": row.name, "unmatched": unmatched})
+        print_json({"name": name, "unmatched": unmatched})
     else:
-        print_lines(f"{email}: {row.name}")
+        print_lines(f"{whose}: {name}")
 
 
 def list_interests(context: typer.Context, email: Email, as_json: Json = False) -> None:
