@@ -101,6 +101,7 @@ def test_what_is_too_much_is_told() -> None:
 @example("\n:\n")
 @example("<script>alert(1)</script>: ,")
 @example("not not x")
+@example("ῧ")
 def test_any_text_gives_checked_wishes_or_is_refused(text: str) -> None:
     """And what was understood is what is kept: checking changes nothing of it."""
     try:

@@ -70,7 +70,8 @@ class _Draft:
         """What to call it that was given no name."""
         first = [*self.keywords, *self.authors, *self.categories, *self.about][0]
         name = truncate(first, MAX_MADE_NAME).rstrip(".。")
-        return name[:1].upper() + name[1:] if name not in self.categories else name
+        # A capital can be several characters, which may not be the ones that checked text has: ῧ.
+        return clean_text(name[:1].upper() + name[1:]) if name not in self.categories else name
 
 
 def read_own_words(text: str) -> tuple[InterestWish, ...]:
