@@ -157,6 +157,13 @@ def test_nobody_gets_at_a_list_by_its_address() -> None:
     assert "digest group delete" in run("subscriber", "remove", LIST).err
 
 
+def test_a_group_is_not_counted_as_a_reader(server: DailyServer) -> None:
+    """One reader, one list: how things stand, the metrics and the week's mail count the one."""
+    set_up()
+    assert run("status", "--json", *NOW).json["subscribers"] == {"active": 1}
+    assert 'digest_readers{status="active"} 1.0' in ok("status", "--metrics").out
+
+
 def test_deleting_a_group_leaves_its_members(server: DailyServer) -> None:
     """And nothing else of it."""
     set_up()

@@ -382,6 +382,33 @@ def test_whoever_left_without_a_note_is_noted_before_they_are_forgotten(database
         assert subscribers.list_subscribers(s) == []
 
 
+def test_who_was_invited_and_never_answered_is_forgotten(database: Database) -> None:
+    """But not while they may still say yes; and nothing keeps them from being asked again."""
+    with database.write() as s:
+        for name, at, expires in (("silent", OLD, OLD + 14 * DAY), ("asked", OLD, NOW - DAY)):
+            address = f"{name}@example.org"
+            subscribers.add_subscriber(s, email=address, status="unconfirmed", now=at)
+            s.add(
+                SignUp(
+                    email=address,
+                    email_key=address,
+                    asked_on=at.date(),
+                    kind="invitation",
+                    nonce=name,
+                    token_hash=name,
+                    asked_at=at,
+                    expires_at=expires,
+                )
+            )
+        subscribers.add_subscriber(s, email="fresh@example.org", status="unconfirmed", now=NOW - DAY)
+        subscribers.add_subscriber(s, email="active@example.org", status="active", now=OLD)
+    assert pruned(database)["readers"] == 1
+    with database.read() as s:
+        kept = [one.email for one in subscribers.list_subscribers(s)]
+        assert kept == ["asked@example.org", "fresh@example.org", "active@example.org"]
+        assert suppressions.get_suppression(s, "silent@example.org") is None
+
+
 # --- the whole -------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from digest.pipeline.arming import MARKER, read_restored
 from digest.pipeline.backup import make_backup
 from digest.pipeline.letters import make_test_letter
 from digest.pipeline.moment import Moment
+from digest.pipeline.status import look_at_status
 from digest.runs import run_compose, run_deliver, run_letter
 from digest.storage import deliveries, papers, subscribers
 from digest.storage.database import Database
@@ -208,6 +209,15 @@ def test_a_mark_that_cannot_be_read_still_counts(copy: App) -> None:
     """Rather too careful than mail sent twice."""
     (copy.data_dir / MARKER).write_bytes(b"\xff")
     assert not run_deliver(copy, Moment.of(NOW)).ok
+
+
+def test_how_things_stand_says_first_that_a_copy_does_not_mail(app: App, copy: App) -> None:
+    """And what to do; the machine that it was copied from says nothing of it."""
+    found = look_at_status(copy.database, [], NOW, copy.restored())
+    assert "this is a copy" in found.front.troubles[0].what
+    assert "digest arm" in found.front.troubles[0].mend
+    assert not found.ok
+    assert "copy" not in str(look_at_status(app.database, [], NOW, app.restored()).front.troubles)
 
 
 def test_arming_asks_what_becomes_of_mail_that_waits(copy: App) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from digest.models import Run, Source
+from digest.pipeline.arming import Restored
 from digest.pipeline.coverage import source_labels
 from digest.pipeline.health import is_due
 from digest.pipeline.incidents import WORDS
@@ -17,7 +18,7 @@ from digest.storage import overview as rows
 from digest.storage import runs as run_rows
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
-from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus, Verdict
+from digest.types import Cadence, DeliveryStatus, IssueStatus, Verdict
 
 __all__ = ["DaySent", "Front", "NextDigests", "Queue", "Trouble", "look_over", "sent_by_day"]
 
@@ -110,8 +111,13 @@ class Front:
     troubles: Sequence[Trouble]
 
 
-def look_over(database: Database, configured: Sequence[ConfiguredSource], now: datetime) -> Front:
-    """How things stand now, and what happened in the day before."""
+def look_over(
+    database: Database,
+    configured: Sequence[ConfiguredSource],
+    now: datetime,
+    restored: Restored | None = None,
+) -> Front:
+    """How things stand now, and what happened in the day before; ``restored`` where it is a copy."""
     since = now - DAY
     with database.read() as session:
         known = {row.name: row for row in source_rows.list_sources(session)}
@@ -120,11 +126,12 @@ def look_over(database: Database, configured: Sequence[ConfiguredSource], now: d
         issues, mails = _tally(rows.count_issues(session, composed_since=since))
         last_runs = {name: run for name in USE_CASES if (run := run_rows.last_run(session, name))}
         queue = _queue(session)
-        readers = rows.count_readers(session)
+        next_digests = _next_digests(session, now)
         failing = [row for row in stored if row.failures_in_row]
         found = [
+            *_copy_troubles(restored),
             *_source_troubles(failing, stored, source_labels(session)),
-            *_run_troubles(last_runs, readers, now),
+            *_run_troubles(last_runs, now, is_due=bool(next_digests)),
             *_mail_troubles(mails, queue, now),
         ]
         return Front(
@@ -140,8 +147,8 @@ def look_over(database: Database, configured: Sequence[ConfiguredSource], now: d
             mails=mails,
             letters=sum(rows.count_letters(session, since).values()),
             queue=queue,
-            readers=readers,
-            next_digests=_next_digests(session, now),
+            readers=rows.count_readers(session),
+            next_digests=next_digests,
             troubles=found,
         )
 
@@ -196,6 +203,12 @@ def _next_digests(session: Session, now: datetime) -> list[NextDigests]:
 # --- what is wrong ---------------------------------------------------------------------------------
 
 
+def _copy_troubles(restored: Restored | None) -> Iterator[Trouble]:
+    if restored is not None:
+        mend = "digest arm says what would be sent at once, and lets it mail."
+        yield Trouble(f"No mail leaves: {restored}", mend, f"{ADMIN}/sent")
+
+
 def _source_troubles(
     failing: Sequence[Source], stored: Sequence[Source], labels: Mapping[str, str]
 ) -> Iterator[Trouble]:
@@ -216,9 +229,7 @@ def _source_troubles(
             )
 
 
-def _run_troubles(
-    last_runs: Mapping[str, Run], readers: Mapping[str, int], now: datetime
-) -> Iterator[Trouble]:
+def _run_troubles(last_runs: Mapping[str, Run], now: datetime, *, is_due: bool) -> Iterator[Trouble]:
     for name, run in last_runs.items():
         path = f"{ADMIN}/sources" if name in ("refresh", "enrich") else f"{ADMIN}/sent"
         if run.ok is None and now - run.started_at > STUCK:
@@ -230,7 +241,7 @@ def _run_troubles(
             mend = "A parser was changed by an upgrade. Compare the page with what is stored of that day."
             yield Trouble(str(fault), mend, path)
     mend = "See that digest run is called every hour, or that the service is up."
-    if readers.get(SubscriberStatus.ACTIVE, 0):
+    if is_due:  # for a reader or a list
         for name, verb in (("refresh", "read"), ("compose", "composed")):
             last = last_runs.get(name)
             if last is None or now - last.started_at > SILENT:

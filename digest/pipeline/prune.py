@@ -15,6 +15,7 @@ from digest.storage import retention, space, thinning
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.storage.retention import KINDS, Limits
+from digest.types import SubscriberStatus
 
 __all__ = ["KeptDays", "prune"]
 
@@ -99,7 +100,7 @@ def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool) -> in
 
 
 def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datetime, *, dry_run: bool) -> int:
-    """Delete readers who left; that their address is not to be written to stays, or is noted now."""
+    """Delete readers who left or never came; that who left is not to be written to stays, or is noted now."""
     number = 0
     while True:
         with database.read() as session:
@@ -108,7 +109,7 @@ def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datet
             return len(readers)
         for reader in readers:
             assert reader.id is not None  # noqa: S101 - stored rows have ids
-            if reader.email is not None:
+            if reader.email is not None and reader.status == SubscriberStatus.UNSUBSCRIBED:
                 with database.write() as session:
                     suppression_rows.add_suppression(session, reader.email, "unsubscribed", now=now)
             remove_subscriber(database, reader.id, feeds_dir)

@@ -16,6 +16,7 @@ from digest.storage import deliveries as delivery_rows
 from digest.storage import enrichments as enrichment_rows
 from digest.storage import groups as group_rows
 from digest.storage import issues as issue_rows
+from digest.storage import overview as overview_rows
 from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import search as search_rows
@@ -235,14 +236,11 @@ def status_report(database: Database, configured: list[ConfiguredSource], now: d
     """How things stand: papers, readers, sources, what was sent, and when it all ran last."""
     sources = source_report(database, configured)
     with database.read() as session:
-        readers: dict[str, int] = {}
-        for row in subscriber_rows.list_subscribers(session):
-            readers[row.status] = readers.get(row.status, 0) + 1
         deliveries = delivery_rows.count_by_status(session)
         runs = {use_case: run_rows.last_run(session, use_case) for use_case in USE_CASES}
         return {
             "papers": paper_rows.count_papers(session),
-            "subscribers": readers,
+            "subscribers": overview_rows.count_readers(session),
             "sources": sources,
             "enrichers": _enrichers(session, now),
             "deliveries": deliveries,

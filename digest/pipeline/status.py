@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from digest.pipeline.arming import Restored
 from digest.pipeline.overview import Front, Trouble, look_over
 from digest.pipeline.reading import ConfiguredSource
 from digest.pipeline.reports import status_report
@@ -101,9 +102,15 @@ class Status:
             yield f"  and {len(troubles) - MAX_TROUBLES} more (digest status --json)"
 
 
-def look_at_status(database: Database, configured: Sequence[ConfiguredSource], now: datetime) -> Status:
-    """How things stand now, and what happened in the day before."""
-    return Status(status_report(database, list(configured), now), look_over(database, configured, now))
+def look_at_status(
+    database: Database,
+    configured: Sequence[ConfiguredSource],
+    now: datetime,
+    restored: Restored | None = None,
+) -> Status:
+    """How things stand now, and what happened in the day before; ``restored`` where it is a copy."""
+    front = look_over(database, configured, now, restored)
+    return Status(status_report(database, list(configured), now), front)
 
 
 def _source_lines(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:

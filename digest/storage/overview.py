@@ -17,6 +17,7 @@ from digest.models import (
     Bounce,
     Check,
     Delivery,
+    Group,
     Issue,
     Letter,
     ListedEntry,
@@ -177,9 +178,10 @@ def count_queue(s: Session) -> list[QueueCount]:
 
 
 def count_readers(s: Session) -> dict[str, int]:
-    """How many subscribers each status has; those that none has are left out."""
+    """How many readers each status has, without who stands for a group; those that none has are left out."""
     status = col(Subscriber.status)
-    query = select(status, func.count()).group_by(status).order_by(status)
+    is_reader = col(Subscriber.id).not_in(select(col(Group.subscriber_id)))
+    query = select(status, func.count()).where(is_reader).group_by(status).order_by(status)
     return {name: number for name, number in s.execute(query)}  # noqa: C416 - rows are no pairs
 
 

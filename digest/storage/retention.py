@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, or_, select
+from sqlalchemy import Select, and_, delete, exists, func, or_, select
 from sqlmodel import Session, col
 
 from digest.models import (
@@ -118,10 +118,10 @@ def drop_unkeyed(s: Session, limits: Limits) -> dict[str, int]:
 
 
 def list_left(s: Session, before: datetime, *, limit: int) -> list[Subscriber]:
-    """Readers who left before that time, by number.
+    """Readers who left before that time, or were asked before it and never said yes, by number.
 
-    When is told by what keeps their address from being written to; of one without an address by their last
-    issue.
+    When somebody left is told by what keeps their address from being written to; of one without an address
+    by their last issue. Who may still say yes stays.
     """
     last_issue = (
         select(func.max(col(Issue.composed_at)))
@@ -135,9 +135,18 @@ def list_left(s: Session, before: datetime, *, limit: int) -> list[Subscriber]:
         .scalar_subquery()
     )
     left_at = func.coalesce(suppressed, last_issue, col(Subscriber.created_at))
+    may_answer = exists().where(
+        col(SignUp.email_key) == col(Subscriber.email_key), col(SignUp.expires_at) >= before
+    )
     query = select(Subscriber).where(
-        col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED.value,
-        left_at < before,
+        or_(
+            and_(col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED.value, left_at < before),
+            and_(
+                col(Subscriber.status) == SubscriberStatus.UNCONFIRMED.value,
+                col(Subscriber.created_at) < before,
+                ~may_answer,
+            ),
+        ),
         # Who complained of a list's mail did not delete the group.
         col(Subscriber.id).not_in(select(col(Group.subscriber_id))),
     )

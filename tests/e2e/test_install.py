@@ -254,7 +254,8 @@ def test_a_bare_debian_becomes_a_service(release: str, tmp_path: Path, pytestcon
     shutil.copytree(
         ROOT, root / "srv/digest", ignore=shutil.ignore_patterns(".*", "__pycache__", "tests", "bench")
     )
-    for name in ("etc/resolv.conf", "etc/pip.conf"):
+    # The way to the package index, and whom this machine trusts on it.
+    for name in ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt"):
         if Path("/", name).is_file():
             shutil.copy(Path("/", name), root / name)
     inside = ("chroot", root)

@@ -16,7 +16,8 @@ router = make_router()
 @router.get("/admin")
 def show_front(request: Request, site: SiteDep) -> Response:
     """What happened in the last day, what is due, and what is wrong."""
-    front = look_over(site.app.database, site.app.sources(), site.now())
+    app = site.app
+    front = look_over(app.database, app.sources(), site.now(), app.restored())
     return show_page(request, "front.html", front=front)
 
 
