@@ -151,16 +151,18 @@ pin() {
     env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
         uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
         --custom-compile-command "./run.sh pins" \
-        --output-file "$file" pyproject.toml "$@" >/dev/null
+        --output-file "$file" "$@" >/dev/null
 }
 
 # The smaller files are parts of the largest, so that what is tested is what is installed.
 pins() {
     command -v uv >/dev/null || die "pins needs uv (https://docs.astral.sh/uv/)"
-    pin e2e --group e2e --group docs --group dev --extra postgres --extra evaluate "$@"
-    pin dev --group dev --extra postgres --extra evaluate --constraint requirements/e2e.txt
-    pin run --constraint requirements/e2e.txt
-    pin postgres --extra postgres --constraint requirements/e2e.txt
+    pin e2e pyproject.toml --group e2e --group docs --group dev --extra postgres --extra evaluate "$@"
+    local as_tested=(--constraint requirements/e2e.txt)
+    pin dev pyproject.toml --group dev --extra postgres --extra evaluate "${as_tested[@]}"
+    pin run pyproject.toml "${as_tested[@]}"
+    pin postgres pyproject.toml --extra postgres "${as_tested[@]}"
+    pin build --group build "${as_tested[@]}"
 }
 
 # words: a message that is new comes without a translation, one that is gone goes.

@@ -14,9 +14,6 @@ install() { "$folder/bin/python" -m pip install --quiet --disable-pip-version-ch
 "${PYTHON:-python3}" -m venv "$folder"
 install --require-hashes -r "$pins"
 
-# The builder, pinned as for development, in a folder that is thrown away.
-awk '/^[a-z]/ { split($1, name, "==")
-                keep = name[1] ~ /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)$/ } keep' \
-    "$here/requirements/dev.txt" >"$tools/pins.txt"
-install --require-hashes -r "$tools/pins.txt" --target "$tools/builder"
+# The builder, in a folder that is thrown away.
+install --require-hashes -r "$here/requirements/build.txt" --target "$tools/builder"
 PYTHONPATH=$tools/builder install --no-index --no-deps --no-build-isolation "$here"

@@ -176,3 +176,14 @@ def test_a_schedule_is_changed_in_what_is_given_and_checked_whole() -> None:
     (row,) = ok("subscriber", "show", READER, "--json").json["subscriptions"]
     found = (row["cadence"], row["weekday"], row["hour"], row["zone"])
     assert found == ("weekly", "fri", 6, "Europe/Oslo")
+
+
+def test_the_operator_may_say_which_language_a_reader_is_told_in() -> None:
+    """And take it back; one that we do not speak is refused in words."""
+    Path("digest.toml").write_text(f'data_dir = "{Path.cwd() / "data"}"\n')
+    ok("subscriber", "add", READER, "--language", "de", "--active")
+    assert "in Deutsch" in ok("subscriber", "show", READER).out
+    assert "in Deutsch" in ok("subscriber", "change", READER, "--hour", "6").out
+    told = run("subscriber", "change", READER, "--language", "tlh")
+    assert (told.code, "'tlh' is no language we speak; use one of en, de" in told.err) == (2, True)
+    assert "Deutsch" not in ok("subscriber", "change", READER, "--language", "default").out

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -91,20 +93,21 @@ def test_excels_own_first_line_counts_as_a_line() -> None:
 def test_every_column_is_understood() -> None:
     """And cells that span lines; what is left open is as usual."""
     data = (
-        "email,zone,hour,cadence,weekday,papers,interests\n"
-        'ada@example.org,Asia/Tokyo,6,Weekly,Thursday,5,"Retrieval: dense retrieval; '
+        "email,zone,hour,cadence,weekday,language,papers,interests\n"
+        'ada@example.org,Asia/Tokyo,6,Weekly,Thursday,DE,5,"Retrieval: dense retrieval; '
         'reranking\nVision: image"\n'
-        "bo@example.org,,,,,,graph networks | Proteins: folding\n"
+        "bo@example.org,,,,,,,graph networks | Proteins: folding\n"
     )
     ada, bo = read_table(data.encode(), USUAL).people
     assert (ada.wishes.zone, ada.wishes.hour, ada.wishes.cadence) == ("Asia/Tokyo", 6, "weekly")
-    assert (ada.wishes.weekday, ada.wishes.max_papers) == ("thu", 5)
+    assert (ada.wishes.weekday, ada.wishes.max_papers, ada.wishes.language) == ("thu", 5, "de")
     assert [(one.name, one.keywords) for one in ada.wishes.interests] == [
         ("Retrieval", ("dense retrieval", "reranking")),
         ("Vision", ("image",)),
     ]
     assert bo.line == 4
     assert (bo.wishes.zone, bo.wishes.hour, bo.wishes.max_papers) == ("Europe/Berlin", 7, None)
+    assert bo.wishes.language is None
     assert [one.name for one in bo.wishes.interests] == ["graph networks", "Proteins"]
 
 
@@ -280,6 +283,19 @@ def test_who_is_invited_gets_one_mail_and_nothing_else_before_the_click(app: App
     assert (consent["way"], consent["origin"], consent["wording"]) == ("invite", "192.0.2.0/24", "1")
     assert consent["word"] == "invited from readers.csv"
     assert [one["email"] for one in show_group(app.database, "Seminar")["members"]] == ["ada@example.org"]
+
+
+def test_everybody_is_asked_in_the_language_that_the_table_names(app: App) -> None:
+    """Else in that of the installation."""
+    assert counts(imported(app, "email,language\nada@example.org,de\nbo@example.org,\n", invite=True)) == {
+        "invited": 2
+    }
+    told = {
+        mail["To"]: mail["Subject"]
+        for mail in (message_from_string(raw, policy=default) for raw in mails(app))
+    }
+    assert "Einladung" in told["ada@example.org"]
+    assert "nvitation" in told["bo@example.org"]
 
 
 def test_a_rotation_between_planning_and_sending_breaks_no_link(app: App) -> None:

@@ -1,20 +1,28 @@
 """Commands on groups: ``digest group``."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from digest.cli.readers import (
     Authors,
+    Cadence,
     Called,
     Categories,
     Email,
     Examples,
+    Hour,
     Keywords,
+    Language,
     Musts,
     Unwanted,
+    Weekday,
+    Zone,
     interest_line,
+    new_schedule,
     print_interest,
+    schedule_line,
 )
 from digest.cli.state import Json, print_json, print_lines, state
 from digest.errors import UsageError
@@ -23,10 +31,6 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The group.")]
 ListAddress = Annotated[
     str | None, typer.Option("--list", metavar="ADDRESS", help="A mailing list that gets one shared digest.")
 ]
-Cadence = Annotated[str | None, typer.Option("--cadence", help="daily, weekdays or weekly.")]
-Weekday = Annotated[str | None, typer.Option("--weekday", help="For weekly: mon … sun.")]
-Hour = Annotated[int | None, typer.Option("--hour", help="0 to 23, in the zone.")]
-Zone = Annotated[str | None, typer.Option("--zone", metavar="Area/City", help="The zone of the list.")]
 
 
 def register(cli: typer.Typer) -> None:
@@ -55,18 +59,13 @@ def add_group(
     weekday: Weekday = None,
     hour: Hour = None,
     zone: Zone = None,
+    language: Language = None,
 ) -> None:
     """Make a group. Its interests join those of its members; with --list one digest goes to all."""
     from digest.pipeline.groups import add_group as add
-    from digest.pipeline.readers import Schedule
 
     here = state(context)
-    schedule = Schedule(
-        cadence=cadence or "daily",
-        weekday=weekday or "mon",
-        hour=here.settings.hour if hour is None else hour,
-        zone=zone or here.settings.zone,
-    )
+    schedule = new_schedule(here.settings, cadence, weekday, hour, zone, language)
     made = add(here.app.database, name, schedule, list_address=list_address, now=here.app.now())
     print_lines(f"{made}: a group; say what it cares about: digest group interest add")
 
@@ -95,9 +94,7 @@ def show_group(context: typer.Context, name: Name, as_json: Json = False) -> Non
     print_lines(
         f"{shown['name']}: " + (f"{shown['list']}, {shown['status']}" if shown["list"] else "no list")
     )
-    for row in shown["subscriptions"] if shown["list"] else ():
-        day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
-        print_lines(f"  {row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}")
+    print_lines(*(f"  {schedule_line(row)}" for row in shown["subscriptions"] if shown["list"]))
     print_lines(*(f"  {interest_line(row)}" for row in shown["interests"]))
     print_lines(*(f"  {row['email'] or '(feed only)'}: {row['status']}" for row in shown["members"]))
 
@@ -111,8 +108,9 @@ def change_group(
     weekday: Weekday = None,
     hour: Hour = None,
     zone: Zone = None,
+    language: Language = None,
 ) -> None:
-    """Change a group's list address, and when the list's digest is made."""
+    """Change a group's list address, and when and in which language its digest is made."""
     from digest.pipeline.groups import move_list, reschedule_group
 
     app = state(context).app
@@ -120,9 +118,10 @@ def change_group(
         raise UsageError("say --list or --no-list, not both")
     if list_address is not None or no_list:
         move_list(app.database, name, list_address, now=app.now())
-    row = reschedule_group(app.database, name, cadence=cadence, weekday=weekday, hour=hour, zone=zone)
-    day = f" on {row.weekday}" if row.cadence == "weekly" else ""
-    print_lines(f"{name}: {row.cadence}{day} at {row.hour:02d}:00 {row.zone}")
+    changed = reschedule_group(
+        app.database, name, cadence=cadence, weekday=weekday, hour=hour, zone=zone, language=language
+    )
+    print_lines(f"{name}: {schedule_line(asdict(changed))}")
 
 
 def delete_group(context: typer.Context, name: Name) -> None:

@@ -1,12 +1,19 @@
 """Commands on readers: subscriber, interest, feedback."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from digest.cli.importing import import_subscribers
 from digest.cli.state import Json, note, parse_date, print_json, print_lines, state
 from digest.errors import UsageError
+from digest.translation import LANGUAGES
+
+if TYPE_CHECKING:
+    from digest.config import Settings
+    from digest.pipeline.readers import Schedule
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's address.")]
 Words = list[str]
@@ -19,6 +26,12 @@ Unwanted = Annotated[Words | None, typer.Option("--not-keyword", help="Keeps a p
 Authors = Annotated[Words | None, typer.Option("--author", help="An author, ORCID=Name, or group:Name.")]
 Categories = Annotated[Words | None, typer.Option("--category", help="Such as cs.CL.")]
 Examples = Annotated[Words | None, typer.Option("--example", help="A paper: id, link or title.")]
+# When a digest comes, and in which language; the same words for a reader's and for a list's.
+Cadence = Annotated[str | None, typer.Option("--cadence", help="daily, weekdays or weekly.")]
+Weekday = Annotated[str | None, typer.Option("--weekday", help="For weekly: mon … sun.")]
+Hour = Annotated[int | None, typer.Option("--hour", help="0 to 23, in the zone.")]
+Zone = Annotated[str | None, typer.Option("--zone", metavar="Area/City", help="The zone of reader or list.")]
+Language = Annotated[str | None, typer.Option("--language", help="en or de; default: that of the settings.")]
 # Of a list in one line.
 MOST_SHOWN = 10
 
@@ -48,27 +61,20 @@ def register(cli: typer.Typer) -> None:
 def add_subscriber(
     context: typer.Context,
     email: Email,
-    cadence: Annotated[str, typer.Option("--cadence", help="daily, weekdays or weekly.")] = "daily",
-    weekday: Annotated[str, typer.Option("--weekday", help="For weekly: mon … sun.")] = "mon",
-    hour: Annotated[int | None, typer.Option("--hour", help="0 to 23, in the reader's zone.")] = None,
-    zone: Annotated[
-        str | None, typer.Option("--zone", metavar="Area/City", help="The reader's zone.")
-    ] = None,
+    cadence: Cadence = None,
+    weekday: Weekday = None,
+    hour: Hour = None,
+    zone: Zone = None,
+    language: Language = None,
     active: Annotated[bool, typer.Option("--active", help="Serve at once, without a confirmation.")] = False,
     feed_only: Annotated[bool, typer.Option("--feed-only", help="No mail, only the private feed.")] = False,
     as_json: Json = False,
 ) -> None:
     """Add a reader. Without --active they are unconfirmed and get nothing until activated."""
-    from digest.pipeline.readers import Schedule
     from digest.pipeline.readers import add_subscriber as add
 
     here = state(context)
-    schedule = Schedule(
-        cadence=cadence,
-        weekday=weekday,
-        hour=here.settings.hour if hour is None else hour,
-        zone=zone or here.settings.zone,
-    )
+    schedule = new_schedule(here.settings, cadence, weekday, hour, zone, language)
     row = add(here.app.database, email, schedule, active=active, now=here.app.now(), feed_only=feed_only)
     shown = _show(context, row.email or email)
     if as_json:
@@ -76,6 +82,33 @@ def add_subscriber(
     else:
         hint = "" if active else f"; digest subscriber activate {row.email} when they agreed"
         print_lines(f"{row.email}: {row.status}{hint}")
+
+
+def new_schedule(
+    settings: "Settings",
+    cadence: str | None,
+    weekday: str | None,
+    hour: int | None,
+    zone: str | None,
+    language: str | None,
+) -> "Schedule":
+    """What is given of a schedule; the rest as the settings have it."""
+    from digest.pipeline.readers import DEFAULT_LANGUAGE, Schedule
+
+    return Schedule(
+        cadence=cadence or "daily",
+        weekday=weekday or "mon",
+        hour=settings.hour if hour is None else hour,
+        zone=zone or settings.zone,
+        language=None if language == DEFAULT_LANGUAGE else language,
+    )
+
+
+def schedule_line(row: Mapping[str, Any]) -> str:
+    """When somebody is served, in one line."""
+    day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
+    spoken = f", in {LANGUAGES[row['language']]}" if row["language"] in LANGUAGES else ""
+    return f"{row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}{spoken}"
 
 
 def list_subscribers(context: typer.Context, as_json: Json = False) -> None:
@@ -98,9 +131,7 @@ def show_subscriber(context: typer.Context, email: Email, as_json: Json = False)
         print_json(shown)
         return
     print_lines(f"{shown['email']}: {shown['status']}")
-    for row in shown["subscriptions"]:
-        day = f" on {row['weekday']}" if row["cadence"] == "weekly" else ""
-        print_lines(f"  {row['cadence']}{day} at {row['hour']:02d}:00 {row['zone']}")
+    print_lines(*(f"  {schedule_line(row)}" for row in shown["subscriptions"]))
     print_lines(*(f"  {interest_line(row)}" for row in shown["interests"]))
     print_lines(*(f"  belongs to {name}" for name in shown["groups"]))
     print_lines(*(f"  agreed {consent_line(row)}" for row in shown["consents"]))
@@ -120,20 +151,20 @@ def _show(context: typer.Context, email: str) -> dict[str, Any]:
 def change_subscriber(
     context: typer.Context,
     email: Email,
-    cadence: Annotated[str | None, typer.Option("--cadence", help="daily, weekdays or weekly.")] = None,
-    weekday: Annotated[str | None, typer.Option("--weekday", help="For weekly: mon … sun.")] = None,
-    hour: Annotated[int | None, typer.Option("--hour", help="0 to 23, in the reader's zone.")] = None,
-    zone: Annotated[
-        str | None, typer.Option("--zone", metavar="Area/City", help="The reader's zone.")
-    ] = None,
+    cadence: Cadence = None,
+    weekday: Weekday = None,
+    hour: Hour = None,
+    zone: Zone = None,
+    language: Language = None,
 ) -> None:
-    """Change when a reader is served."""
+    """Change when a reader is served, and in which language (or default)."""
     from digest.pipeline.readers import change_schedule
 
     database = state(context).app.database
-    row = change_schedule(database, email, cadence=cadence, weekday=weekday, hour=hour, zone=zone)
-    day = f" on {row.weekday}" if row.cadence == "weekly" else ""
-    print_lines(f"{email}: {row.cadence}{day} at {row.hour:02d}:00 {row.zone}")
+    changed = change_schedule(
+        database, email, cadence=cadence, weekday=weekday, hour=hour, zone=zone, language=language
+    )
+    print_lines(f"{email}: {schedule_line(asdict(changed))}")
 
 
 def activate_subscriber(context: typer.Context, email: Email) -> None:

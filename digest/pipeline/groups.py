@@ -81,6 +81,7 @@ def add_group(
             weekday=WEEKDAYS.index(schedule.weekday),
             hour=schedule.hour,
             zone=schedule.zone,
+            language=schedule.language,
             feed=False,
             created_at=now,
         )
@@ -116,10 +117,15 @@ def reschedule_group(
     weekday: str | None = None,
     hour: int | None = None,
     zone: str | None = None,
+    language: str | None = None,
 ) -> Schedule:
-    """Change what is given of when a group's digest is made, and return it whole. Raises ``UsageError``."""
+    """Change what is given of a list's schedule and return it whole; as
+    :func:`~digest.pipeline.readers.change_schedule` does.
+    """
     number = _number(database, name)
-    return change_schedule(database, number, cadence=cadence, weekday=weekday, hour=hour, zone=zone)
+    return change_schedule(
+        database, number, cadence=cadence, weekday=weekday, hour=hour, zone=zone, language=language
+    )
 
 
 def delete_group(database: Database, name: str) -> None:

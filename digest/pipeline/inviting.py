@@ -64,8 +64,10 @@ def plan_invitations(
     rows, letters = [], {}
     settings, keys = app.settings, app.secret_key()
     domain = settings.sender.rpartition("@")[2]
-    with speaking(in_language(None, settings.language)):
-        sample = make_invitation_letter(settings.list_name, "", "", now, app.look)
+    samples = {}
+    for language in {_language(one, settings) for one in people}:
+        with speaking(language):
+            samples[language] = make_invitation_letter(settings.list_name, "", "", now, app.look)
     for person in people:
         if key_of(person.email) in asked:
             continue
@@ -85,8 +87,13 @@ def plan_invitations(
             )
         )
         key = f"{nonce.hex()} {keys.name}"
-        # All say the same but for the link, which has a mark in its place: rendered once.
+        # All of a language say the same but for the link, which has a mark in its place: rendered once.
+        sample = samples[_language(person, settings)]
         letter = Letter(**(sample.model_dump(exclude={"id"}) | {"recipient": person.email, "key": key}))
         letters[make_message_id(f"{letter.kind} {letter.recipient} {letter.key}", domain)] = letter
     enrolling_rows.add_rows(session, rows)
     enrolling_rows.add_letters(session, letters)
+
+
+def _language(person: Person, settings: Settings) -> str:
+    return in_language(person.wishes.language, settings.language)

@@ -23,10 +23,12 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.text import clean_text
+from digest.translation import LANGUAGES
 from digest.translation import gettext as _
 from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
 
 __all__ = [
+    "DEFAULT_LANGUAGE",
     "InterestWords",
     "Schedule",
     "activate_subscriber",
@@ -56,17 +58,25 @@ SUPPRESSED = {
 }
 
 
+# Said for "as the installation is set".
+DEFAULT_LANGUAGE = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a subscriber is served; ``weekday`` (mon … sun) counts for weekly only."""
+    """When a subscriber is served; ``weekday`` (mon … sun) counts for weekly only.
+
+    And in which ``language``; ``None`` is the installation's.
+    """
 
     cadence: str = Cadence.DAILY
     weekday: str = "mon"
     hour: int = 7
     zone: str = "UTC"
+    language: str | None = None
 
     def checked(self) -> "Schedule":
-        """The same, or ``UsageError`` for a word, hour or zone that is none."""
+        """The same, or ``UsageError`` for a word, hour, zone or language that is none."""
         if self.cadence not in list(Cadence):
             raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
         if self.weekday not in WEEKDAYS:
@@ -74,6 +84,8 @@ class Schedule:
         if not 0 <= self.hour <= 23:
             raise UsageError(f"{self.hour} is no hour; use 0 to 23")
         check_zone(self.zone)
+        if self.language is not None and self.language not in LANGUAGES:
+            raise UsageError(f"{self.language!r} is no language we speak; use one of {', '.join(LANGUAGES)}")
         return self
 
 
@@ -136,6 +148,7 @@ def add_subscriber(
             weekday=WEEKDAYS.index(schedule.weekday),
             hour=schedule.hour,
             zone=schedule.zone,
+            language=schedule.language,
             mail=not feed_only,
             created_at=now,
         )
@@ -153,8 +166,12 @@ def change_schedule(
     weekday: str | None = None,
     hour: int | None = None,
     zone: str | None = None,
+    language: str | None = None,
 ) -> Schedule:
-    """Change what is given of a reader's schedule and return it whole. Raises ``UsageError``."""
+    """Change what is given of a reader's schedule and return it whole. Raises ``UsageError``.
+
+    The language ``DEFAULT_LANGUAGE`` is the installation's.
+    """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
@@ -164,9 +181,10 @@ def change_schedule(
             weekday=weekday or WEEKDAYS[row.weekday],
             hour=row.hour if hour is None else hour,
             zone=zone or row.zone,
+            language=None if language == DEFAULT_LANGUAGE else language or row.language,
         ).checked()
         row.cadence, row.weekday = schedule.cadence, WEEKDAYS.index(schedule.weekday)
-        row.hour, row.zone = schedule.hour, schedule.zone
+        row.hour, row.zone, row.language = schedule.hour, schedule.zone, schedule.language
         subscriber_rows.add_subscription(session, row)
         return schedule
 
@@ -287,6 +305,7 @@ def show_subscriber_basics(session: Session, subscriber_id: int) -> dict[str, An
                 "weekday": WEEKDAYS[row.weekday],
                 "hour": row.hour,
                 "zone": row.zone,
+                "language": row.language,
                 "mail": row.mail,
                 "feed": row.feed,
             }

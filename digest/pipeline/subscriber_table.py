@@ -1,9 +1,9 @@
 """A table of people as a file: CSV with a header, read as addresses and wishes. Pure.
 
 The first line names the columns, in any order and case: ``email`` is needed; ``zone``, ``hour``, ``cadence``,
-``weekday``, ``papers`` and ``interests`` are read; others are not. Cells are divided by commas, semicolons or
-tabs, whichever the header uses; a first line ``sep=;`` is Excel's. The text is UTF-8, with or without a byte
-order mark, or UTF-16 with one.
+``weekday``, ``language``, ``papers`` and ``interests`` are read; others are not. Cells are divided by commas,
+semicolons or tabs, whichever the header uses; a first line ``sep=;`` is Excel's. The text is UTF-8, with or
+without a byte order mark, or UTF-16 with one.
 
 ``interests`` holds ``name: keyword; keyword``, and several of them with ``|`` or a line end between.
 """
@@ -26,7 +26,7 @@ __all__ = ["COLUMNS", "MAX_BYTES", "MAX_LINES", "BadLine", "Person", "Table", "r
 
 MAX_BYTES: Final = 10_000_000
 MAX_LINES: Final = 100_000
-COLUMNS: Final = ("email", "zone", "hour", "cadence", "weekday", "papers", "interests")
+COLUMNS: Final = ("email", "zone", "hour", "cadence", "weekday", "language", "papers", "interests")
 EMAIL_NAMES: Final = ("email", "e-mail", "mail", "email address", "e-mail address")
 DELIMITERS: Final = (",", ";", "\t")
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -168,6 +168,7 @@ def _wishes(given: dict[str, str], usual: Wishes) -> Wishes:
         hour=_hour(given["hour"]) if given.get("hour") else usual.hour,
         cadence=cadence,
         weekday=weekday[:3] if weekday in DAYS else weekday,
+        language=given.get("language", "").casefold() or usual.language,
         max_papers=_papers(given["papers"]) if given.get("papers") else usual.max_papers,
         interests=tuple(_interests(given.get("interests", ""))),
     ).checked()

@@ -79,6 +79,7 @@ def test_installing_twice_and_taking_it_away_again(root: Path, tmp_path: Path) -
     assert len(pins) == 2
     assert all("--require-hashes" in line for line in pins)
     assert f"{ROOT}/requirements/run.txt" in pins[0]
+    assert f"{ROOT}/requirements/build.txt" in pins[1]
 
     # Units, command and settings lie where they belong, secrets are for the service alone.
     units = {path.name for path in (root / "etc/systemd/system").iterdir()}
