@@ -1,12 +1,13 @@
 """Pages as profiles: from ten papers of a page, how well are its others told from those of the other pages?
 
-usage: python bench/relevance.py [FOLDER] [--liked 10] [--draws 40]
+usage: python bench/relevance.py [FOLDER] [--liked 10] [--draws 40] [--embeddings MODEL]
 
 FOLDER holds trending pages saved as reader-mode text, one file a page (../shared/pages/seeds). Ten random
 papers of a page are liked; its other papers should rank above those of the other pages. Printed for the
 digest's ranking with one reader's likes and for a TF-IDF centroid, which both know the words of all papers:
 the area under the ROC curve and nDCG@20, means over draws with 95 % bootstrap intervals; the difference is
-paired. The intervals say how much the choice of ten matters; the pages are what they are.
+paired. With a text model (the extra ``embeddings``), the digest's ranking with it is compared with the one
+without instead. The intervals say how much the choice of ten matters; the pages are what they are.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from digest.evaluation import BASELINES, Dataset, Rows, Scorer, intervals, measure, ours, rank
+from digest.pipeline.text_model import TextModel
 from digest.types import Candidate
 
 SEEDS = Path(__file__).resolve().parents[2] / "shared" / "pages" / "seeds"
@@ -88,19 +90,26 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=SEEDS)
     parser.add_argument("--liked", type=int, default=10)
     parser.add_argument("--draws", type=int, default=40)
+    parser.add_argument("--embeddings", metavar="MODEL", help="a text model's folder or name")
     options = parser.parse_args()
     files = sorted(options.folder.glob("*.txt"))
     if len(files) < 2:
         sys.exit(f"{options.folder} has fewer than two pages (*.txt)")
     pages = [read_page(path) for path in files]
     data = draw(pages, options.liked, options.draws)
-    mine = figures(data, ours(data, "single")[0])
-    theirs = figures(data, BASELINES["centroid"](data))
+    if options.embeddings:
+        with_it, without = "with the text model", "without"
+        mine = figures(data, ours(data, "single", TextModel(options.embeddings))[0])
+        theirs = figures(data, ours(data, "single")[0])
+    else:
+        with_it, without = "digest", "TF-IDF centroid"
+        mine = figures(data, ours(data, "single")[0])
+        theirs = figures(data, BASELINES["centroid"](data))
     print(
         f"{len(data.candidates)} papers of {len(pages)} pages, {options.liked} liked, "
         f"{options.draws} draws a page"
     )
-    print(f"{'page':22} {'others':>6} {'':8} {'digest':>24} {'TF-IDF centroid':>24} {'digest ahead by':>27}")
+    print(f"{'page':22} {'others':>6} {'':8} {with_it:>24} {without:>24} {'ahead by':>27}")
     names = [path.stem for path in files]
     for number, (name, page) in enumerate([*zip(names, pages, strict=True), ("all", [])]):
         part = slice(number * options.draws, (number + 1) * options.draws) if page else slice(None)

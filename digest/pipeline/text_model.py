@@ -24,8 +24,14 @@ __all__ = ["TextModel"]
 PACKAGE: Final = "sentence_transformers"
 BATCH: Final = 16
 THREADS: Final = 2
-# What the packages read when they are imported: no network, no threads beside those that are set.
-OFFLINE: Final = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+# What the packages read when they are imported: no network, no threads beside those that are set, no bars.
+SURROUNDINGS: Final = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+}
 
 
 class TextModel:
@@ -102,7 +108,7 @@ class TextModel:
     @cached_property
     def _model(self) -> Any:
         self.check()
-        for name, value in OFFLINE.items():
+        for name, value in SURROUNDINGS.items():
             os.environ.setdefault(name, value)
         try:
             import_module("torch").set_num_threads(min(THREADS, os.cpu_count() or 1))
