@@ -16,7 +16,7 @@ from digest.pipeline.compose import Composer, ComposeRules
 from digest.pipeline.evaluate import evaluate_folder
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
-from digest.pipeline.text_model import TextModel
+from digest.pipeline.text_model import SURROUNDINGS, TextModel
 from digest.pipeline.vector_store import KeptEncoder
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
@@ -63,7 +63,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> Package:
         monkeypatch.setitem(sys.modules, name, module)
     sys.modules["sentence_transformers"].SentenceTransformer = found.make  # type: ignore[attr-defined]
     sys.modules["torch"].set_num_threads = found.threads.append  # type: ignore[attr-defined]
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TOKENIZERS_PARALLELISM"):
+    for name in SURROUNDINGS:
         monkeypatch.setenv(name, "1")  # so that what is set in the test is put back
     return found
 
