@@ -4,7 +4,7 @@ Pure: what the pipeline collected in, words out. Knows neither tables nor clocks
 """
 
 from digest.why.coverage import notice_text, summarise_coverage
-from digest.why.explain import empty_reason, explain
+from digest.why.explain import explain
 from digest.why.facts import (
     Cause,
     DeliveryFacts,
@@ -15,6 +15,7 @@ from digest.why.facts import (
     WhyFacts,
 )
 from digest.why.missed import MissedFacts, is_made_up, missed_reason, waited_sentence
+from digest.why.nothing import empty_reason
 
 __all__ = [
     "Cause",
