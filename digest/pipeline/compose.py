@@ -8,18 +8,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlmodel import Session
 
-from digest.message import make_message_id
-from digest.models import Delivery, Issue, Subscriber, Subscription
+from digest.models import Subscriber, Subscription
+from digest.pipeline.compose_rules import ComposeRules
 from digest.pipeline.coverage import load_checks, source_labels
 from digest.pipeline.draft import Draft, empty_facts
 from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
+from digest.pipeline.freezing import freeze
 from digest.pipeline.moment import Moment
 from digest.schedule import is_served
 from digest.storage import days as day_rows
@@ -28,8 +28,8 @@ from digest.storage import papers as paper_rows
 from digest.storage import runs as run_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
-from digest.translation import ENGLISH, in_language, speaking
-from digest.types import DeliveryStatus, IssueStatus, PaperView, Profile
+from digest.translation import in_language, speaking
+from digest.types import IssueStatus, PaperView, Profile, Recommendation
 from digest.why import SourceCheck, empty_reason, summarise_coverage, waited_sentence
 
 if TYPE_CHECKING:
@@ -43,28 +43,6 @@ __all__ = ["ComposeRules", "Composer", "Draft"]
 Pair = tuple[Subscriber, Subscription]
 Value = TypeVar("Value")
 BLOCK = 500
-MAIL = "mail"
-
-
-@dataclass(frozen=True, slots=True)
-class ComposeRules:
-    """The settings that composing goes by.
-
-    ``sources`` names those that are configured; an issue waits for them ``hold_h`` at most. ``language`` is
-    that of readers who chose none.
-    """
-
-    window_days: int = 7
-    papers: int = 10
-    trend_weight: float = 0.3
-    when_empty: str = "skip"
-    silent_days: int = 3
-    issue_window_h: int = 20
-    mail_domain: str = "localhost"
-    hold_h: float = 2.0
-    sources: tuple[str, ...] = ()
-    likes_half_life_days: int = 365
-    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +160,7 @@ class Composer:
             made = self._still_due(session, drafts, moment)
             ids = [draft.subscription.id for draft in made if draft.subscription.id is not None]
             day_rows.delete_skipped(session, ids, day)
-            issue_rows.add_issues(session, [self._freeze(session, draft, moment) for draft in made])
+            issue_rows.add_issues(session, [freeze(session, draft, moment, self.rules) for draft in made])
             states.store(session)
             skipped = [one for number in ids for one in turns[number].skipped]
             day_rows.add_skipped(session, skipped, max(now, moment.now))
@@ -288,27 +266,44 @@ class Composer:
         wanted = {one.paper_id for recommendations in chosen for one in recommendations}
         views = paper_rows.get_views(session, sorted(wanted), until=now)
         checks = load_checks(session, day, now, window_of(pairs[0][1], self.rules.window_days))
+        last = run_rows.last_run(session, "refresh")
         drafts = []
-        for (subscriber, subscription), profile, recommendations in zip(pairs, profiles, chosen, strict=True):
-            language = in_language(subscription.language, self.rules.language)
-            with speaking(language):
-                draft = Draft(
-                    subscriber=subscriber,
-                    subscription=subscription,
-                    profile=profile,
-                    local_date=day,
-                    now=now,
-                    recommendations=recommendations,
-                    views=views,
-                    coverage=self._coverage(checks, day, subscription, turns.get(subscription.id)),
-                    language=language,
-                )
-                if not recommendations:
-                    last = run_rows.last_run(session, "refresh")
-                    facts = empty_facts(draft, prepared, sent[profile.subscriber_id], checks, last)
+        for pair, profile, recommendations in zip(pairs, profiles, chosen, strict=True):
+            draft = self._drafted(pair, profile, day, now, recommendations, views, checks, turns)
+            if not recommendations:
+                facts = empty_facts(draft, prepared, sent[profile.subscriber_id], checks, last)
+                with speaking(draft.language):
                     draft = replace(draft, reason=empty_reason(facts))
             drafts.append(draft)
         return drafts
+
+    def _drafted(
+        self,
+        pair: Pair,
+        profile: Profile,
+        day: date,
+        now: datetime,
+        recommendations: Sequence[Recommendation],
+        views: Mapping[int, PaperView],
+        checks: Sequence[SourceCheck],
+        turns: Mapping[int | None, Turn],
+    ) -> Draft:
+        """The issue of one reader, in their language."""
+        subscriber, subscription = pair
+        language = in_language(subscription.language, self.rules.language)
+        with speaking(language):
+            coverage = self._coverage(checks, day, subscription, turns.get(subscription.id))
+        return Draft(
+            subscriber=subscriber,
+            subscription=subscription,
+            profile=profile,
+            local_date=day,
+            now=now,
+            recommendations=recommendations,
+            views=views,
+            coverage=coverage,
+            language=language,
+        )
 
     def _profiles(self, session: Session, pairs: Sequence[Pair]) -> list[Profile]:
         rules = self.rules
@@ -334,48 +329,6 @@ class Composer:
         if turn is None or not turn.waited_for:
             return coverage
         return f"{coverage} {waited_sentence(turn.waited_for, self.rules.hold_h)}"
-
-    def _freeze(self, session: Session, draft: Draft, moment: Moment) -> issue_rows.NewIssue:
-        """One issue with all that belongs to it, ready to be stored."""
-        assert draft.subscription.id is not None  # noqa: S101 - stored rows have ids
-        status, notice = IssueStatus.COMPOSED, None
-        if not draft.recommendations:
-            silent = issue_rows.silent_days(session, draft.subscription.id, draft.local_date)
-            speak = self.rules.when_empty == "mail" or silent >= self.rules.silent_days
-            status = IssueStatus.NOTICE if speak else IssueStatus.EMPTY
-            notice = draft.notice if speak else None
-        # An issue of a day gone by that somebody asks for today is not old news, so its time counts
-        # from when it is made; a restored backup's issues keep the time they were made at.
-        expires = max(draft.now, moment.now) + timedelta(hours=self.rules.issue_window_h)
-        issue = Issue(
-            subscription_id=draft.subscription.id,
-            local_date=draft.local_date,
-            status=status,
-            subject=draft.subject,
-            coverage=draft.coverage,
-            notice=notice,
-            reason=str(draft.reason) if draft.reason else None,
-            interests=[interest.name for interest in draft.profile.interests],
-            zone=draft.subscription.zone,
-            composed_at=draft.now,
-            expires_at=expires,
-        )
-        delivery = self._plan(draft) if status is not IssueStatus.EMPTY else None
-        return issue_rows.NewIssue(issue, draft.recommendations, draft.views, delivery)
-
-    def _plan(self, draft: Draft) -> Delivery | None:
-        subscriber, subscription = draft.subscriber, draft.subscription
-        if not subscription.mail or subscriber.email is None:
-            return None
-        # Hashed: the Message-ID is seen by others, the feed's name is the reader's secret.
-        key = f"{subscription.id} {draft.local_date} {subscriber.feed_token}".encode()
-        return Delivery(
-            channel=MAIL,
-            recipient=subscriber.email,
-            message_id=make_message_id(blake2b(key, digest_size=16).hexdigest(), self.rules.mail_domain),
-            status=DeliveryStatus.PLANNED,
-            planned_at=draft.now,
-        )
 
     def trending(self, moment: Moment, *, limit: int) -> list[PaperView]:
         """The papers that trend now, best first; where too few are voted on, the newest follow.

@@ -6,9 +6,10 @@ from typing import Any
 from sqlmodel import Session
 
 from digest.models import Delivery, Issue, Run, Subscriber, Subscription
-from digest.pipeline.compose import MAIL, Composer
+from digest.pipeline.compose import Composer
 from digest.pipeline.coverage import awaited_sources, load_checks
 from digest.pipeline.due import is_held, rule_of, window_of
+from digest.pipeline.freezing import MAIL
 from digest.pipeline.moment import Moment
 from digest.pipeline.readers import get_subscriber
 from digest.schedule import due_at, hold_ends, is_on, next_due
