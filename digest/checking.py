@@ -186,5 +186,7 @@ def _check_mailbox(place: str) -> None:
 
 def _fault(where: Sequence[object], what: str, known: object) -> str:
     name = ".".join(str(part) for part in where)
+    if "Extra" in what and where[0] in Settings.model_fields:
+        return f"{name}: is a setting of the program, not of a source; put it above the first [[source]]"
     hint = f" (this kind knows {', '.join(known)})" if "Extra" in what and isinstance(known, dict) else ""
     return f"{name}: {what}{hint}"

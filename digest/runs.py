@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from digest.app import App
@@ -75,12 +76,14 @@ class RunOutcome:
         """What was counted, for the log."""
         return {name: value for name, value in self.counts.items() if isinstance(value, int)}
 
-    def lines(self) -> list[str]:
-        """The result for a person."""
+    def lines(self, said: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+        """The result for a person; ``said`` has words for counts whose names say too little."""
         if self.locked:
             return ["another run is at work; nothing to do here"]
         counted = ", ".join(
-            f"{value} {name}" for name, value in self.counts.items() if value and isinstance(value, int)
+            f"{value} {said.get(name, name)}"
+            for name, value in self.counts.items()
+            if value and isinstance(value, int)
         )
         return [counted or "nothing to do", *([str(self.counts["error"])] if "error" in self.counts else [])]
 

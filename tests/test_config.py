@@ -128,6 +128,15 @@ def test_wrong_files_give_a_sentence(text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_setting_below_a_source_is_told_where_it_belongs() -> None:
+    """In TOML what follows a table is part of it: who appends a line to the file writes it there."""
+    Path("digest.toml").write_text(
+        '[[source]]\nname = "a"\nkind = "huggingface"\nmail_from = "d@example.org"\n'
+    )
+    with pytest.raises(ConfigError, match=r"mail_from: is a setting of the program.*above the first"):
+        read_settings()
+
+
 @pytest.mark.parametrize("text", ["not json", "[" * 100_000, "{}", "3"])
 def test_sources_in_the_environment_that_are_none_are_told_with_the_rest(
     text: str, monkeypatch: pytest.MonkeyPatch

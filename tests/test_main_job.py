@@ -154,6 +154,8 @@ def test_running_again_mails_nobody_twice(server: DailyServer) -> None:
     again = ok("run", "--date", "2026-01-12", "--json").json
     assert again["compose"] == {"issues": 0, "empty": 0, "skipped": 1}
     assert again["deliver"]["sent"] == 0
+    assert "compose: 1 not due" in ok("run", "--date", "2026-01-12").out
+    assert ok("run", "--date", "2026-01-12", "--quiet").out == ""  # cron would mail it
     server.days["2026-01-13"] = [item(3, votes=500), item(77, title="Something else", votes=3)]
     ok("run", "--date", "2026-01-13")
     first, second = sorted(mails(), key=lambda mail: len(abs_ids(body(mail, "plain"))), reverse=True)

@@ -99,6 +99,15 @@ def test_readers_of_one_hour_are_due_together(database: Database) -> None:
     assert front.next_digests == [(datetime(2026, 8, 4, 5, tzinfo=UTC), 3)]
 
 
+def test_who_had_a_digest_before_its_hour_is_not_announced_for_today(database: Database) -> None:
+    """As the first one, which comes at once: the next is tomorrow's."""
+    with database.write() as s:
+        _, subscription = add_reader(s)
+        add_issue(s, subscription, date(2026, 8, 4), composed_at=NOW)
+    front = look_over(database, [], datetime(2026, 8, 4, 3, tzinfo=UTC))
+    assert front.next_digests == [(datetime(2026, 8, 5, 5, tzinfo=UTC), 1)]
+
+
 def test_papers_are_counted_by_source_and_day(database: Database) -> None:
     with database.write() as s:
         source = add_source(s)

@@ -283,7 +283,9 @@ def _cron_command(app: "App") -> str:
     program = Path(sys.executable).with_name("digest")
     digest = str(program) if program.exists() else shutil.which("digest") or "digest"
     settings = {"DIGEST_CONFIG": str(config_path().absolute()), "DIGEST_DATA_DIR": str(app.data_dir)}
-    return shlex.join(["env", *(f"{name}={value}" for name, value in settings.items()), digest, "run"])
+    return shlex.join(
+        ["env", *(f"{name}={value}" for name, value in settings.items()), digest, "run", "--quiet"]
+    )
 
 
 def _add_reader(app: "App", answers: Answers) -> str:

@@ -24,6 +24,8 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The reader's addres
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say which mails wait to be sent; nothing is read or changed.")
 ]
+# Who had theirs, or whose hour it is not, was not passed over.
+COMPOSED = {"skipped": "not due"}
 FORMATS = ("html", "text", "eml", "json")
 
 
@@ -50,7 +52,7 @@ def compose(context: typer.Context, date: Date = None, as_json: Json = False) ->
     here = state(context)
     with progress("Composing") as say:
         result = run_compose(here.app, here.moment(date), progress=say)
-    print_json(result.as_dict()) if as_json else print_lines(*result.lines())
+    print_json(result.as_dict()) if as_json else print_lines(*result.lines(COMPOSED))
     if not result.ok:
         raise typer.Exit(1)
 
@@ -92,7 +94,15 @@ def _print_waiting(here: State, day: str | None, *, as_json: bool) -> None:
         print_lines(f"  {row['recipient']}  {what}")
 
 
-def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_json: Json = False) -> None:
+def run(
+    context: typer.Context,
+    date: Date = None,
+    dry_run: DryRun = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing while all is well: cron mails what is said.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Refresh, compose and deliver: the line for cron.
 
     Reads the mailbox of bounces too where one is set. The first run after three in the morning also does the
@@ -113,7 +123,7 @@ def run(context: typer.Context, date: Date = None, dry_run: DryRun = False, as_j
         leave(130)
     if as_json:
         print_json(steps)
-    else:
+    elif not (quiet and ok):
         _print_steps(steps)
     if not ok:
         raise typer.Exit(1)
@@ -124,8 +134,9 @@ def _print_steps(steps: dict[str, Any]) -> None:
 
     print_lines(*summarise(steps["refresh"].get("sources", [])))
     for name in [name for name in steps if name != "refresh"]:
+        said = COMPOSED if name == "compose" else {}
         counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
-        print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts)}")
+        print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts, said)}")
     for name, step in steps.items():
         if "error" in step:
             note(f"digest: {name}: {step['error']}")

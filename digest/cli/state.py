@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from io import TextIOWrapper
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -140,9 +141,10 @@ def minute(when: datetime | str) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def in_words(counts: Mapping[str, Any]) -> str:
-    """Counts as "3 sent, 1 refused", zeros left out."""
-    return ", ".join(f"{value} {name}" for name, value in counts.items() if value) or "nothing to do"
+def in_words(counts: Mapping[str, Any], said: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Counts as "3 sent, 1 refused", zeros left out; ``said`` has words for names that say too little."""
+    words = (f"{value} {said.get(name, name)}" for name, value in counts.items() if value)
+    return ", ".join(words) or "nothing to do"
 
 
 @contextmanager

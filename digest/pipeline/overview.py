@@ -14,6 +14,7 @@ from digest.pipeline.health import is_due
 from digest.pipeline.incidents import WORDS
 from digest.pipeline.reading import ConfiguredSource
 from digest.schedule import SubscriptionRule, next_due
+from digest.storage import measuring
 from digest.storage import overview as rows
 from digest.storage import runs as run_rows
 from digest.storage import sources as source_rows
@@ -193,9 +194,13 @@ def _queue(session: Session) -> Queue:
 def _next_digests(session: Session, now: datetime) -> list[NextDigests]:
     """When readers are served next, the soonest first, those of one time together."""
     due: dict[datetime, int] = {}
-    for one in rows.count_schedules(session):
-        rule = SubscriptionRule(Cadence(one.cadence), one.weekday, one.hour, one.zone, min(one.first_at, now))
-        _, at = next_due(rule, now)
+    for one in measuring.list_schedules(session, now):
+        rule = SubscriptionRule(
+            Cadence(one.cadence), one.weekday, one.hour, one.zone, min(one.created_at, now)
+        )
+        day, at = next_due(rule, now)
+        if one.last is not None and day <= one.last:  # whoever had it before its hour
+            _, at = next_due(rule, at)
         due[at] = due.get(at, 0) + one.readers
     return [NextDigests(at, due[at]) for at in sorted(due)[:NEXT]]
 

@@ -29,14 +29,13 @@ from digest.models import (
     Subscription,
     Suppression,
 )
-from digest.types import DeliveryStatus, IssueStatus, SubscriberStatus
+from digest.types import DeliveryStatus, IssueStatus
 
 __all__ = [
     "WAITING",
     "IssueFilter",
     "QueueCount",
     "RunCount",
-    "ScheduleCount",
     "count_entries",
     "count_issues",
     "count_letters",
@@ -44,7 +43,6 @@ __all__ = [
     "count_queue",
     "count_readers",
     "count_runs",
-    "count_schedules",
     "get_issue_of",
     "get_page",
     "list_checks_of",
@@ -83,18 +81,6 @@ class QueueCount:
     status: str
     mails: int
     oldest_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleCount:
-    """How many active readers are served at the same hour; ``first_at`` is since when there is one."""
-
-    cadence: str
-    weekday: int
-    hour: int
-    zone: str
-    readers: int
-    first_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +169,6 @@ def count_readers(s: Session) -> dict[str, int]:
     is_reader = col(Subscriber.id).not_in(select(col(Group.subscriber_id)))
     query = select(status, func.count()).where(is_reader).group_by(status).order_by(status)
     return {name: number for name, number in s.execute(query)}  # noqa: C416 - rows are no pairs
-
-
-def count_schedules(s: Session) -> list[ScheduleCount]:
-    """When the active readers are served, those of the same hour counted together."""
-    when = [col(one) for one in (Subscription.cadence, Subscription.weekday)]
-    where = [col(one) for one in (Subscription.hour, Subscription.zone)]
-    query = (
-        select(*when, *where, func.count(), func.min(col(Subscription.created_at)))
-        .join(Subscriber, col(Subscriber.id) == col(Subscription.subscriber_id))
-        .where(col(Subscriber.status) == SubscriberStatus.ACTIVE.value)
-        .group_by(*when, *where)
-    )
-    return [ScheduleCount(*row) for row in s.execute(query)]
 
 
 def count_entries(s: Session, *, first_day: date, last_day: date) -> dict[tuple[int, date], int]:
