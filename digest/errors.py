@@ -13,7 +13,7 @@
     │   └── DatabaseTooNewError the database was written by a newer version
     └── DeliveryError           a mail did not leave; transient or not
 
-Anything else that is raised is a bug, and stops the run loudly.
+Anything else that is raised is a bug, and stops the run loudly. The service logs it and takes its next step.
 """
 
 from collections.abc import Sequence

@@ -91,7 +91,7 @@ def make_jobs(app: App, stop: Callable[[], bool] = lambda: False) -> list[Job]:
 
 
 class _Steps:
-    """Takes steps; what keeps one from its work is logged, and keeps no other from its."""
+    """Takes steps; what keeps one from its work, a bug included, is logged, and keeps no other from its."""
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
@@ -100,10 +100,11 @@ class _Steps:
         """Whether it went well. The same trouble time after time is told once, and again when it was over."""
         try:
             outcome = step()
-        except DigestError as error:
-            if self._last.get(name) != str(error):
-                _log.error("%s: %s", name, error)
-            self._last[name] = str(error)
+        except Exception as error:
+            if self._last.get(name) != repr(error):
+                is_bug = not isinstance(error, DigestError)
+                _log.error("%s: %s", name, repr(error) if is_bug else error, exc_info=is_bug)
+            self._last[name] = repr(error)
             return False
         self._last.pop(name, None)
         return bool(getattr(outcome, "ok", True))

@@ -16,6 +16,7 @@ from digest.checking import read_settings
 from digest.errors import DigestError, UsageError
 from digest.locks import use_case_lock
 from digest.notify import Notifier
+from digest.runs import RunOutcome
 from digest.scheduler import Job, Say
 from digest.serving import Service, make_jobs
 from tests.cli_runner import ok, run
@@ -98,6 +99,33 @@ def test_one_that_fails_is_tried_again_before_long_and_not_all_the_time(server: 
     with closing(app.database):
         assert service.run()
     assert sorted(asked) == [0 * MINUTE, 30 * MINUTE, 60 * MINUTE]
+
+
+def test_a_bug_in_composing_keeps_no_mail_back(
+    server: DailyServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was composed before is sent, who watches is told, and the traceback is logged once."""
+    told: list[bool] = []
+    sent: list[str] = []
+
+    def break_down(*_: object, **__: object) -> None:
+        raise KeyError("no such thing")
+
+    def send(*_: object, **__: object) -> RunOutcome:
+        sent.append("deliver")
+        return RunOutcome()
+
+    monkeypatch.setattr("digest.serving.run_compose", break_down)
+    monkeypatch.setattr("digest.serving.run_deliver", send)
+    monkeypatch.setattr("digest.serving.ping", lambda _, ok: told.append(ok))
+    made = make_app(read_settings())
+    with closing(made.database):
+        (tick,) = [job for job in make_jobs(made) if job.name == "tick"]
+        tick.call(lambda _: None)
+        tick.call(lambda _: None)
+    assert (sent, told) == (["deliver"] * 2, [False] * 2)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.getMessage() == "compose: KeyError('no such thing')"
 
 
 def test_the_mailbox_is_read_where_one_is_set(server: DailyServer) -> None:
