@@ -1,15 +1,19 @@
 """One use case at a time: locks between processes that end with the process."""
 
+import errno
 import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, DigestError, StorageError
 
 __all__ = ["use_case_lock"]
+
+# What another folder would not mend, and time may.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @contextmanager
@@ -18,8 +22,9 @@ def use_case_lock(data_dir: Path, name: str) -> Iterator[bool]:
 
     The lock is the kernel's (flock) on ``data_dir/locks/<name>.lock``, so it is gone when the process
     is, however that ended; the file stays and means nothing. Who holds it is written there for people
-    to read. It is not held twice by one process either. Raises ``ConfigError`` where the directory
-    cannot be written or cannot lock, ``ValueError`` for a name that is no plain word.
+    to read, if the disk has room. It is not held twice by one process either. Raises ``ConfigError`` where
+    the directory cannot be written or cannot lock, ``StorageError`` where something is short (the disk is
+    full), ``ValueError`` for a name that is no plain word.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
         raise ValueError(f"{name!r} is no name for a lock")
@@ -32,8 +37,9 @@ def use_case_lock(data_dir: Path, name: str) -> Iterator[bool]:
     try:
         held = _try_lock(descriptor, path)
         if held:
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield held
     finally:
         # Closing unlocks too, but not while a child process still has a copy of the descriptor.
@@ -51,7 +57,9 @@ def _try_lock(descriptor: int, path: Path) -> bool:
     return True
 
 
-def _unusable(path: Path, error: OSError) -> ConfigError:
+def _unusable(path: Path, error: OSError) -> DigestError:
+    if error.errno in _PASSING:
+        return StorageError(f"{path} cannot be used as a lock ({error.strerror}): mend that and try again")
     return ConfigError(
         [f"{path} cannot be used as a lock ({error.strerror}): choose another folder by DIGEST_DATA_DIR"]
     )

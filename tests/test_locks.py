@@ -1,5 +1,6 @@
 """One use case at a time, also between processes, and never after a crash."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.errors import ConfigError
+from digest.errors import ConfigError, StorageError
 from digest.locks import use_case_lock
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
@@ -115,6 +116,23 @@ def test_a_data_directory_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="DIGEST_DATA_DIR"), use_case_lock(tmp_path / "file", "refresh"):
         pass
+
+
+def test_a_disk_without_room_locks_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds it is written for people; the lock is the kernel's."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with use_case_lock(tmp_path, "refresh") as first, use_case_lock(tmp_path, "refresh") as second:
+            assert (first, second) == (True, False)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(StorageError, match="No space left") as caught, use_case_lock(tmp_path, "deliver"):
+            pass
+    assert caught.value.exit_code == 1  # no setting is wrong, so service managers try again
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
