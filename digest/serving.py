@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from digest.app import App
-from digest.errors import DigestError, UsageError
+from digest.errors import DigestError
 from digest.heartbeat import Heartbeat
 from digest.locks import use_case_lock
 from digest.notify import Notifier
@@ -146,8 +146,8 @@ class Service:
     def run(self) -> bool:
         """Work until told to stop (see :class:`Scheduler`); then say whether all came to its end in time.
 
-        Raises ``UsageError`` where another service works on this data directory or the web cannot listen,
-        ``DigestError`` where the web does not start or ends by itself.
+        Raises ``DigestError`` where another service works on this data directory, and where the web cannot
+        listen (see :func:`digest.web.running.listen`), does not start or ends by itself.
         """
         with _alone(self._app), ExitStack() as stack:
             if self._with_web:
@@ -221,7 +221,7 @@ def spare_memory() -> None:
 def _alone(app: App) -> Iterator[None]:
     with use_case_lock(app.data_dir, "serve") as mine:
         if not mine:
-            raise UsageError(
+            raise DigestError(
                 f"another digest serve is at work on {app.data_dir}: stop that one first, or give this one "
                 "a folder of its own by DIGEST_DATA_DIR"
             )

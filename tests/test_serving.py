@@ -13,7 +13,7 @@ import pytest
 
 from digest.app import make_app
 from digest.checking import read_settings
-from digest.errors import DigestError, UsageError
+from digest.errors import DigestError
 from digest.locks import use_case_lock
 from digest.notify import Notifier
 from digest.runs import RunOutcome
@@ -144,7 +144,7 @@ def test_a_second_service_on_the_same_data_is_refused_in_a_sentence(server: Dail
     with use_case_lock(Path.cwd() / "data", "serve") as mine:
         assert mine
         ran = run("serve")
-    assert ran.code == 2
+    assert ran.code == 1
     assert ran.err.startswith("digest: another digest serve is at work on ")
     assert ran.err.count("\n") == 1
 
@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence_and_the_data_are_free_again(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         configure(server.url, f"web_port = {taken.getsockname()[1]}")
         ran = run("serve")
-    assert ran.code == 2
+    assert ran.code == 1
     assert "cannot listen on 127.0.0.1 port" in ran.err
     assert ran.err.count("\n") == 1
     with use_case_lock(Path.cwd() / "data", "serve") as mine:
@@ -250,5 +250,9 @@ def test_without_a_web_nothing_listens(server: DailyServer) -> None:
 def test_two_services_in_one_process_are_refused_too(server: DailyServer) -> None:
     clock = DrivenClock(START, START + MINUTE)
     service, app = make_service(clock, with_web=False)
-    with closing(app.database), use_case_lock(app.data_dir, "serve"), pytest.raises(UsageError):
+    with (
+        closing(app.database),
+        use_case_lock(app.data_dir, "serve"),
+        pytest.raises(DigestError, match="another digest serve"),
+    ):
         service.run()

@@ -26,7 +26,11 @@ LOOK_S = 0.01
 
 
 def listen(settings: Settings, host: str | None = None, port: int | None = None) -> socket.socket:
-    """A socket that listens; ``UsageError`` in words where that cannot be."""
+    """A socket that listens.
+
+    Raises ``UsageError`` for a port that this user may never have, ``DigestError`` for what may pass: a port
+    that is taken, an address or a name that is not there, as before the network of a machine is up.
+    """
     host = settings.web_host if host is None else host
     port = settings.web_port if port is None else port
     with ExitStack() as on_failure:
@@ -38,7 +42,8 @@ def listen(settings: Settings, host: str | None = None, port: int | None = None)
             listening.bind(address)
             listening.listen(512)
         except OSError as error:
-            raise UsageError(
+            raised = UsageError if isinstance(error, PermissionError) else DigestError
+            raise raised(
                 f"the web cannot listen on {host} port {port}: {error.strerror or error}; "
                 "free it, or set another by web_host and web_port"
             ) from error
