@@ -6,6 +6,7 @@ composes with one is not disturbed by the next. Losing them loses nothing but th
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -196,15 +197,19 @@ def refit(database: Database, folder: Path, encoder: KeptEncoder | None = None) 
 
 def _refit(database: Database, folder: Path) -> RefitReport:
     url = database.url.render_as_string(hide_password=False)
+    theirs, ours = os.pipe()
     try:
-        done = subprocess.run(  # noqa: S603 - ourselves
-            [sys.executable, "-P", "-c", _MAIN, str(folder), *sys.path],
-            input=json.dumps({"url": url}),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        # Open for as long as we live, however that ends: by it the child sees that nobody waits for it.
+        with os.fdopen(theirs, "rb") as stdin, os.fdopen(ours, "wb", buffering=0) as alive:
+            alive.write(json.dumps({"url": url}).encode() + b"\n")
+            done = subprocess.run(  # noqa: S603 - ourselves
+                [sys.executable, "-P", "-c", _MAIN, str(folder), *sys.path],
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise StorageError(
             f"fitting the ranking model took more than {PATIENCE_S / 60:.0f} minutes"
@@ -217,10 +222,14 @@ def _refit(database: Database, folder: Path) -> RefitReport:
 
 
 def run(folder: str) -> None:
-    """Be the child: fit a model of the database named on standard input, and tell what came of it."""
+    """Be the child: fit a model of the database named on standard input, and tell what came of it.
+
+    Where standard input ends before that, the parent is gone and so is the child.
+    """
     import resource
 
-    database = Database(json.load(sys.stdin)["url"])
+    database = Database(json.loads(sys.stdin.readline())["url"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     store, began = ModelStore(Path(folder)), time.monotonic()
     with database.read() as session:
         size = _Size.of(session)
@@ -235,3 +244,8 @@ def run(folder: str) -> None:
         "version": model.version,
     }
     print(json.dumps(report))  # noqa: T201 - it is read by the parent
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)  # nothing more comes: it returns at the end only
+    os._exit(1)
