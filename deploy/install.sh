@@ -16,7 +16,8 @@ usage() {
     cat <<'END'
 usage: deploy/install.sh [OPTION…]      as root
 
-  --timer        run once an hour by a timer (digest-run.timer) instead of all the time (digest.service)
+  --timer        run once an hour by a timer (digest-run.timer) instead of all the time (digest.service);
+                 where the latter is installed already, switch over
   --postgres     with what a PostgreSQL database needs
   --no-start     lay everything out, but start nothing
   --python PATH  the Python (3.11 or newer) to install with; else python3
@@ -63,16 +64,14 @@ make_user() {
 
 # Into a folder of its own: until the last step the version of before is whole, and stays to go back to.
 make_release() {
-    release=$app/releases/$(date -u +%Y%m%dT%H%M%SZ)
-    [ ! -e "$root$release" ] || die "$root$release is there already; try again in a second"
+    new=$app/releases/$(date -u +%Y%m%dT%H%M%SZ)
+    [ ! -e "$root$new" ] || die "$root$new is there already; try again in a second"
+    release=$new
     say "installing into $root$release (a minute or two)"
     mkdir -p -- "$root$app/releases"
-    if ! PYTHON=$python sh "$here/deploy/make-venv.sh" "$root$release" "$pins"; then
-        rm -rf -- "$root$release" || :
+    PYTHON=$python sh "$here/deploy/make-venv.sh" "$root$release" "$pins" ||
         die "the requirements could not be installed (is the package index reachable?); nothing was changed"
-    fi
     if [ -z "$root" ] && ! runuser -u "$user" -- "$release/bin/python" -c '' 2>/dev/null; then
-        rm -rf -- "$release"
         die "the user $user may not run $python: it lies where only others may look; name another with --python"
     fi
     # What lies in a folder now has its place at the root later.
@@ -83,14 +82,36 @@ make_release() {
     fi
 }
 
+# The name of the release in use, if there is one.
+release_in_use() { basename -- "$(readlink "$root$app/current" 2>/dev/null)"; }
+
 switch_release() {
+    before=$(release_in_use)
     ln -sfn "releases/${release##*/}" "$root$app/current.new"
     mv -T -- "$root$app/current.new" "$root$app/current"
-    install -m 0755 "$here/deploy/tell-failure" "$root$app/tell-failure"
-    # This one and the one before stay.
-    find "$root$app/releases" -mindepth 1 -maxdepth 1 -type d | sort -r | tail -n +3 | while IFS= read -r old; do
-        rm -rf -- "$old"
+}
+
+# This one and the one before stay.
+drop_releases() {
+    for old in "$root$app/releases"/*; do
+        case ${old##*/} in
+            "${release##*/}" | "$before") ;;
+            *) rm -rf -- "$old" ;;
+        esac
     done
+}
+
+# However it ends: what was stopped works again, and a release that was not taken into use is gone.
+clean_up() {
+    code=$?
+    trap - EXIT
+    trap '' HUP INT TERM
+    if [ -n "$release" ] && [ "$(release_in_use)" != "${release##*/}" ]; then rm -rf -- "$root$release" || :; fi
+    if [ -n "$active" ]; then
+        say "starting again what was stopped:$active"
+        start_units || :
+    fi
+    exit "$code"
 }
 
 write_settings() {
@@ -134,6 +155,7 @@ END
 
 write_units() {
     install -d -m 0755 "$root$units"
+    install -m 0755 "$here/deploy/tell-failure" "$root$app/tell-failure"
     for unit in "$here"/deploy/digest*.service "$here"/deploy/digest*.timer; do
         install -m 0644 "$unit" "$root$units/${unit##*/}"
     done
@@ -145,22 +167,26 @@ installed_units() {
     done
 }
 
-# stop_units: those that were at work, in $active.
+# stop_units: those that were at work, or between two tries to be, in $active.
 stop_units() {
     active=
     is_running || return 0
     for unit in $(installed_units); do
-        if systemctl --quiet is-active "$unit"; then
-            active="$active $unit"
-            systemctl stop "$unit"
-        fi
+        case $(systemctl show --property=ActiveState --value "$unit") in
+            active | activating | reloading)
+                active="$active $unit"
+                systemctl stop "$unit"
+                ;;
+        esac
     done
     # A run that a timer started goes on until it is done.
     systemctl stop digest-run.service digest-bounces.service 2>/dev/null || :
 }
 
 start_units() {
-    for unit in $active; do systemctl start "$unit"; done
+    starting=$active active='' failed=''
+    for unit in $starting; do systemctl start "$unit" || failed=yes; done
+    [ -z "$failed" ]
 }
 
 # By the version that is there still; one that has no such command made no backups either.
@@ -168,25 +194,27 @@ back_up() {
     [ -z "$root" ] && [ -e "$data/digest.db" ] && [ -x "$command" ] || return 0
     "$command" backup --help >/dev/null 2>&1 || return 0
     say "backing up"
-    "$command" backup >&2 || {
-        start_units
-        die "the backup failed, so nothing was changed: see what it said, and run this again"
-    }
+    "$command" backup >&2 || die "the backup failed, so nothing was changed: see what it said, and run this again"
 }
 
 enable_units() {
     [ -z "$root" ] || return 0
     command -v systemctl >/dev/null || return 0
-    is_running && systemctl daemon-reload
-    if [ -n "$active" ]; then
-        start_units
-    elif [ "$start" = no ] || [ "$was_there" = yes ]; then
-        say "nothing started; systemctl enable --now $wanted starts it"
-    elif is_running; then
-        systemctl enable --now "$wanted"
-    else
-        systemctl enable "$wanted"
+    ! is_running || systemctl daemon-reload
+    if [ "$was_there$wanted$start" = yesdigest-run.timeryes ]; then
+        systemctl disable digest.service
+        active=$(printf '%s' "$active" | sed 's/ digest\.service//; s/ digest-run\.timer//')
+        switch_on "$wanted"
+    elif [ "$was_there" = no ] && [ "$start" = yes ]; then
+        switch_on "${wanted:-digest.service}"
+    elif [ -z "$active" ]; then
+        say "nothing started; systemctl enable --now ${wanted:-digest.service} starts it"
     fi
+    [ -z "$active" ] || start_units
+}
+
+switch_on() {
+    if is_running; then systemctl enable --now "$1"; else systemctl enable "$1"; fi
 }
 
 uninstall() {
@@ -208,7 +236,7 @@ uninstall() {
     say "removed, with settings, data and user"
 }
 
-root='' python=python3 pins=run wanted=digest.service start=yes action=install purge=no active='' release=''
+root='' python=python3 pins=run wanted='' start=yes action=install purge=no active='' release=''
 while [ $# -gt 0 ]; do
     case $1 in
         --timer) wanted=digest-run.timer ;;
@@ -246,14 +274,20 @@ if [ "$action" = uninstall ]; then
 fi
 check_python
 was_there=no
-[ ! -e "$root$units/$wanted" ] || was_there=yes
+[ ! -e "$root$units/digest.service" ] || was_there=yes
 make_user
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 make_release
 stop_units
 back_up
-switch_release
 write_settings
 write_command
 write_units
+# Last, so that what fails before leaves the version that is there in use.
+switch_release
 enable_units
+drop_releases
 say "installed. Next: $settings/digest.toml, then: digest doctor"
