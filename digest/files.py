@@ -1,13 +1,24 @@
-"""Writes files whole or not at all."""
+"""Writes files whole or not at all, and tells where there is no room for them."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-__all__ = ["PART", "write_whole"]
+__all__ = ["PART", "is_full", "write_whole"]
 
 # What a killed process may leave behind begins so; it is nobody's, and may be deleted once it is old.
 PART = ".part-"
+# With less room than this a database cannot even be opened: it needs files beside it.
+_FULL_BYTES = 2**20
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of that folder has no room left; not where that cannot be told."""
+    try:
+        return shutil.disk_usage(folder).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600) -> None:

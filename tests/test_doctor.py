@@ -17,6 +17,7 @@ import pytest
 from digest.errors import StorageError
 from digest.pipeline import doctor_checks, doctor_outside
 from digest.pipeline.doctor import Check, Finding, Level, examine
+from digest.storage.database import Database
 from tests.cli_runner import Ran, ok, run
 from tests.daily_server import DailyServer, item, serving
 from tests.smtp_server import SmtpServer
@@ -164,6 +165,26 @@ def test_a_folder_that_cannot_be_written(site: DailyServer, monkeypatch: pytest.
     assert (found["level"], "chown" in found["mend"]) == ("wrong", True)
 
 
+def test_a_disk_without_room(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says so asks for room; what needs the database is not looked at; no owner is to be changed."""
+
+    def refuse(_: Database) -> Any:
+        raise StorageError("the disk is full: digest.db could not be written")
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    monkeypatch.setattr(doctor_checks, "can_write", lambda _: False)
+    monkeypatch.setattr(doctor_outside, "can_write", lambda _: False)
+    monkeypatch.setattr(Database, "read", refuse)
+    ran = doctor("--offline")
+    for name in ("folder", "disk", "mail"):
+        assert worst(ran, name)["mend"].startswith("make room")
+    assert "disk is full" in worst(ran, "database")["sentence"]
+    assert "disk is full" in worst(ran, "folder")["sentence"]
+    for name in ("clock", "zones", "model"):
+        (found,) = findings(ran, name)
+        assert (found["level"], "before the database" in found["sentence"]) == ("skipped", True)
+
+
 def test_a_folder_of_nobody_that_cannot_be_made(
     site: DailyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -250,8 +271,6 @@ def test_a_schema_of_another_version(site: DailyServer, revision: str, level: st
 
 
 def test_a_database_that_cannot_be_written(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from digest.storage.database import Database
-
     def refusing(_: Database) -> Any:
         raise StorageError("digest.db is read-only; check the permissions")
 
@@ -458,7 +477,7 @@ def test_a_copy_that_does_not_mail(site: DailyServer) -> None:
 def test_everything_failing_at_once_is_told_in_full(
     site: DailyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each check finds its own, whatever became of the others."""
+    """Each check finds its own, whatever became of the others; what needs the database waits for it."""
     write_settings(
         site,
         'timeout_s = 0.5\nsecret_key = "only-20-characters-x"\nbase_url = "https://digest.example.org"\n'
@@ -483,7 +502,7 @@ def test_everything_failing_at_once_is_told_in_full(
     assert ran.code == 1
     wrong = {one["check"] for one in ran.json["findings"] if one["level"] == "wrong"}
     assert wrong >= {
-        "folder", "disk", "database", "clock", "zones", "secrets", "base_url", "model", "backups",
+        "folder", "disk", "database", "clock", "zones", "secrets", "base_url", "backups",
         "source hf", "mail", "dns",
     }  # fmt: skip
     assert all(one["mend"] for one in ran.json["findings"] if one["level"] in ("wrong", "note"))

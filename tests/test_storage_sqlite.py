@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,7 @@ import digest
 from digest.errors import DatabaseTooNewError, StorageError
 from digest.storage import papers
 from digest.storage.database import Database
+from digest.storage.faults import explain
 from tests.storage_rows import add_papers, add_source, make_entry
 
 pytest_plugins = ("tests.storage_fixtures",)
@@ -141,6 +143,19 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(database: Database) -> 
         fill()
     with database.read() as s:
         assert papers.count_papers(s) == 0
+
+
+@pytest.mark.parametrize(("free", "told"), [(4096, "the disk is full: "), (2**30, "reports an error")])
+def test_a_fault_of_the_disk_is_a_full_disk_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, told: str
+) -> None:
+    """SQLite calls it SQLITE_IOERR_SHMSIZE where no room is left for the files beside the database."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    fault = explain(error, str(tmp_path / "digest.db"), reading=True)
+    assert fault is not None
+    assert told in str(fault)
 
 
 def test_a_read_only_database_is_told(database: Database) -> None:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from digest.config import ENV_FILE, Settings, config_path
 from digest.errors import StorageError
+from digest.files import is_full
 from digest.pipeline.arming import read_restored
 from digest.pipeline.doctor import SETTINGS, Check, Finding, Level
 from digest.pipeline.measures import newest_file
@@ -97,7 +98,12 @@ def _with_settings(name: str, look: Look, patient: Patient) -> Iterator[Finding]
     if patient.settings is None:
         yield Finding(name, Level.SKIPPED, "cannot be looked at before the settings are right")
         return
-    yield from look(patient.settings, patient)
+    try:
+        yield from look(patient.settings, patient)
+    except StorageError:
+        if name == "database":
+            raise
+        yield Finding(name, Level.SKIPPED, "cannot be looked at before the database can be read")
 
 
 def _settings(patient: Patient) -> Iterator[Finding]:
@@ -125,8 +131,10 @@ def _folder(settings: Settings, _: Patient) -> Iterator[Finding]:
             yield Finding("folder", Level.WRONG, sentence, mend)
         return
     if not can_write(folder):
+        full = is_full(folder)
+        sentence = f"{folder} cannot be written{': the disk is full' if full else ''}"
         mend = "give it to the user that runs this (chown -R), or mount it writable"
-        yield Finding("folder", Level.WRONG, f"{folder} cannot be written", mend)
+        yield Finding("folder", Level.WRONG, sentence, "make room" if full else mend)
         return
     refused = [path for path in folder.iterdir() if not os.access(path, os.W_OK)]
     # The database's side files come and go while other checks look into it.

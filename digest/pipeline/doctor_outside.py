@@ -15,6 +15,7 @@ from digest.domains import Level as Judged
 from digest.errors import UsageError
 from digest.fetcher import Fetcher, make_user_agent
 from digest.fetcher.manners import parse_http_date
+from digest.files import is_full
 from digest.mailer import parse_smtp_url
 from digest.parsing import Parsers
 from digest.pipeline.doctor import Check, Finding, Level
@@ -153,7 +154,7 @@ def _mail(settings: Settings, now: datetime) -> Iterator[Finding]:
         folder = settings.data_dir / ("outbox" if settings.way == "maildir" else "")
         place = folder if folder.exists() else settings.data_dir
         if place.exists() and not can_write(place):
-            mend = "give it to the user that runs this (chown -R)"
+            mend = "make room" if is_full(place) else "give it to the user that runs this (chown -R)"
             yield Finding(
                 "mail", Level.WRONG, f"{place} cannot be written, so no mail can be put there", mend
             )

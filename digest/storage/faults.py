@@ -1,18 +1,22 @@
 """What database drivers say, in words for a person: the one border where their errors become ours."""
 
 import sqlite3
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
 from digest.errors import StorageError
+from digest.files import is_full
 
 __all__ = ["explain"]
 
 BUSY = "{place} is in use by another process and did not become free in time; try again later"
 
+FULL = "the disk is full: {place} could not be written"
+
 # By the start of SQLite's name of the error (https://www.sqlite.org/rescode.html).
 SQLITE_FAULTS = (
-    ("SQLITE_FULL", "the disk is full: {place} could not be written"),
+    ("SQLITE_FULL", FULL),
     ("SQLITE_READONLY", "{place} is read-only; check the permissions of the file and its folder"),
     ("SQLITE_NOTADB", "{place} is not a database"),
     ("SQLITE_CORRUPT", "{place} is damaged; restore it from a backup"),
@@ -50,18 +54,21 @@ def explain(error: Exception, place: str, *, reading: bool) -> StorageError | No
     words = str(origin).strip().splitlines()
     reason = words[0] if words else type(origin).__name__
     if isinstance(origin, sqlite3.Error):
-        template = _sqlite_fault(origin, reason, reading=reading)
+        template = _sqlite_fault(origin, reason, place, reading=reading)
     else:
         template = _postgres_fault(origin, reading=reading)
     return StorageError(template.format(place=place, reason=reason)) if template else None
 
 
-def _sqlite_fault(error: sqlite3.Error, reason: str, *, reading: bool) -> str | None:
+def _sqlite_fault(error: sqlite3.Error, reason: str, place: str, *, reading: bool) -> str | None:
     name = getattr(error, "sqlite_errorname", None) or ""
     if reading and name == "SQLITE_READONLY":
         return None
     if reason.startswith("no such table"):
         return NO_TABLES
+    # So it says too where it finds no room for the files beside the database.
+    if name.startswith("SQLITE_IOERR") and is_full(Path(place).parent):
+        return FULL
     return next((text for start, text in SQLITE_FAULTS if name.startswith(start)), None)
 
 
