@@ -4,7 +4,7 @@ Each use case has its lock and its record, as those of :mod:`digest.runs` have.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import time
 from typing import Any
 
@@ -25,18 +25,22 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Nightly:
-    """A use case that runs once a night, from that time of day on, in the zone of the settings."""
+    """A use case that runs once a night, from that time of day on, in the zone of the settings.
+
+    It says what it is at, as a sign of life.
+    """
 
     use_case: str
     at: time
-    run: Callable[[App, Moment], RunOutcome]
+    run: Callable[[App, Moment, Say], RunOutcome]
 
 
-def run_fit(app: App, moment: Moment) -> RunOutcome:
-    """Fit the ranking model anew, in a process of its own, if anything came since it was fitted.
+def run_fit(app: App, moment: Moment, progress: Say = _silent, *, asked: bool = False) -> RunOutcome:
+    """Fit the ranking model anew, in a process of its own, if anything came since or somebody ``asked``.
 
-    Where nothing was ranked yet there is no model, and none is made: who composes first makes it. Raises
-    ``StorageError`` where that fails; the model that was there stays.
+    Unasked none is made where nothing was ranked yet: who composes first makes it. A text model that cannot
+    be loaded is then done without, as in composing; who asked is told by ``ConfigError``. Raises
+    ``StorageError`` where the fit fails; the model that was there stays.
     """
     with app.lock("fit") as mine:
         if not mine:
@@ -45,12 +49,14 @@ def run_fit(app: App, moment: Moment) -> RunOutcome:
         def work() -> tuple[RunOutcome, bool]:
             from digest.pipeline.model_store import ModelStore, refit
 
-            with app.database.read() as session:
-                is_behind = ModelStore(app.models_dir).is_behind(session)
-            if not is_behind:
-                return RunOutcome(), True
-            report = refit(app.database, app.models_dir)
-            return RunOutcome({"papers": report.papers, "likes": report.likes}), True
+            encoder = app.text_model
+            if not asked:
+                with app.database.read() as session:
+                    if not ModelStore(app.models_dir).is_behind(session):
+                        return RunOutcome(), True
+                if encoder is not None and not encoder.is_ready(load=True):
+                    encoder = None
+            return RunOutcome(asdict(refit(app.database, app.models_dir, encoder, progress=progress))), True
 
         return recorded(app, moment, "fit", work)
 
@@ -74,16 +80,16 @@ def run_bounces(app: App, moment: Moment, place: str | None = None, *, progress:
     return RunOutcome(counts, ok=not counts["unreadable"])
 
 
-def _backup(app: App, moment: Moment) -> RunOutcome:
+def _backup(app: App, moment: Moment, progress: Say) -> RunOutcome:
     from digest.keeping import run_backup  # most runs do not need all that it brings
 
-    return run_backup(app, moment)
+    return run_backup(app, moment, progress=progress)
 
 
-def _prune(app: App, moment: Moment) -> RunOutcome:
+def _prune(app: App, moment: Moment, progress: Say) -> RunOutcome:
     from digest.keeping import run_prune
 
-    return run_prune(app, moment)
+    return run_prune(app, moment, progress=progress)
 
 
 # Spread over the small hours, one after the other: what is kept of a night is what the day left.
@@ -110,7 +116,7 @@ def run_nightly(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[d
                 continue
         progress(one.use_case)
         try:
-            outcome = one.run(app, moment)
+            outcome = one.run(app, moment, progress)
             steps[one.use_case], ok = outcome.as_dict(), ok and outcome.ok
         except DigestError as error:
             steps[one.use_case], ok = {"error": str(error)}, False

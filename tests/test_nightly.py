@@ -134,10 +134,10 @@ def test_a_clock_set_back_by_36_hours_repeats_no_night_and_skips_none(app: App) 
 def test_a_part_that_fails_keeps_no_other_from_its_work(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
 
-    def broken(_: App, __: Moment) -> RunOutcome:
+    def broken(*_: object) -> RunOutcome:
         raise StorageError("no room")
 
-    def fine(_: App, moment: Moment) -> RunOutcome:
+    def fine(_: App, moment: Moment, __: object) -> RunOutcome:
         done.append(moment.now)
         return RunOutcome({"dropped": 3})
 
@@ -147,6 +147,17 @@ def test_a_part_that_fails_keeps_no_other_from_its_work(app: App, monkeypatch: p
     steps, went_well = run_nightly(app, Moment.of(at("2026-01-12T06:00")))
     assert (steps, went_well) == ({"one": {"error": "no room"}, "two": {"dropped": 3}}, False)
     assert done == [at("2026-01-12T06:00")]
+
+
+def test_each_part_gives_signs_of_life_while_it_works(app: App) -> None:
+    """A backup of many pages may take hours, and must not pass for one that hangs."""
+    ran(app, "refresh", at("2026-01-10T08:00"))
+    app.secret_key()  # something to copy
+    said: list[str] = []
+    steps, went_well = run_nightly(app, Moment.of(at("2026-01-12T06:00")), progress=said.append)
+    assert went_well, steps
+    assert said.index("copying the database") in range(said.index("backup"), said.index("prune"))
+    assert said.index("giving room back") in range(said.index("prune"), said.index("fit"))
 
 
 @pytest.mark.parametrize(

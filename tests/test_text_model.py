@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digest.app import App
+from digest.config import Settings
 from digest.errors import ConfigError
 from digest.pipeline.compose import Composer, ComposeRules
 from digest.pipeline.evaluate import evaluate_folder
@@ -18,9 +20,11 @@ from digest.pipeline.model_store import ModelStore
 from digest.pipeline.moment import Moment
 from digest.pipeline.text_model import SURROUNDINGS, TextModel
 from digest.pipeline.vector_store import KeptEncoder
+from digest.ranking import Model, load_model
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
+from digest.upkeep import run_fit
 from tests.cli_runner import ok, run
 from tests.evaluation_folder import invent
 from tests.invented_encoder import InventedEncoder, in_other_words
@@ -343,6 +347,32 @@ def test_fit_adds_the_view_at_once(
     assert newest is not None
     assert report["version"] in newest.name
     assert sum(len(texts) for texts, _ in package.encoded) == 1 + 48
+
+
+def fitted_at_night(database: Database, folder: Path) -> Model:
+    """The model after a night in which the old one was behind."""
+    fill(database)
+    store = ModelStore(folder / "models")
+    with database.read() as session:
+        store.keep(store.current(session, keep=False), 1, 0)
+    app = App(Settings(data_dir=folder, embeddings="known-model"), database)
+    assert run_fit(app, MOMENT).counts["papers"] > 1
+    newest = store.newest()
+    assert newest is not None
+    return load_model(newest, app.text_model)
+
+
+def test_the_nights_fit_adds_the_view_too(package: Package, database: Database, tmp_path: Path) -> None:
+    """Else the morning's digest waits for it."""
+    assert fitted_at_night(database, tmp_path).encoder is not None
+
+
+def test_the_nights_fit_does_without_a_text_model_that_is_not_there(
+    no_package: None, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As composing does; ``digest fit``, which a person calls, refuses."""
+    assert fitted_at_night(database, tmp_path).encoder is None
+    assert "papers are ranked without the text model" in caplog.text
 
 
 def test_evaluate_measures_what_it_brings(tmp_path: Path, package: Package) -> None:

@@ -70,20 +70,20 @@ def enrich(context: typer.Context, as_json: Json = False) -> None:
 
 def fit(context: typer.Context, as_json: Json = False) -> None:
     """Fit the ranking model anew on all papers and likes, as happens by itself when they have grown."""
-    from dataclasses import asdict
+    from digest.upkeep import run_fit
 
-    from digest.pipeline.model_store import refit
-
-    app = state(context).app
-    with progress("Fitting"):
-        report = refit(app.database, app.models_dir, app.text_model)
+    here = state(context)
+    with progress("Fitting") as say:
+        outcome = run_fit(here.app, here.moment(), say, asked=True)
     if as_json:
-        print_json(asdict(report))
-        return
-    print_lines(
-        f"{report.papers} papers and {report.likes} likes fitted in {report.seconds:.1f} s, "
-        f"{report.peak_mb} MB at most: model {report.version}"
-    )
+        print_json(outcome.as_dict())
+    elif outcome.locked:
+        print_lines(*outcome.lines())
+    else:
+        print_lines(
+            "{papers} papers and {likes} likes fitted in {seconds:.1f} s, "
+            "{peak_mb} MB at most: model {version}".format(**outcome.counts)
+        )
 
 
 def days_asked(day: date | None, since: str | None, until: str | None, today: date) -> list[date] | None:

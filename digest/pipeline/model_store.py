@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -177,7 +178,13 @@ class ModelStore:
         return target
 
 
-def refit(database: Database, folder: Path, encoder: KeptEncoder | None = None) -> RefitReport:
+def refit(
+    database: Database,
+    folder: Path,
+    encoder: KeptEncoder | None = None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> RefitReport:
     """Fit the model anew, whether it is outgrown or not, in a process of its own: so the memory that a fit
     takes is given back when it ends. What the ``encoder`` makes of it is added here.
 
@@ -189,6 +196,7 @@ def refit(database: Database, folder: Path, encoder: KeptEncoder | None = None) 
     report = _refit(database, folder)
     if encoder is None:
         return report
+    progress("encoding papers")
     with database.read() as session:
         model = ModelStore(folder, encoder=encoder).current(session)
     encoder.save()

@@ -72,7 +72,7 @@ def prune(
     counts["issues_put_away"] = _put_away(database, limits, dry_run=dry_run, progress=progress)
     for kind in KINDS:
         progress(kind)
-        counts[kind] = _drop(database, kind, limits, dry_run=dry_run)
+        counts[kind] = _drop(database, kind, limits, dry_run=dry_run, progress=progress)
     if not dry_run:
         with database.write() as session:
             counts |= retention.drop_unkeyed(session, limits)
@@ -84,7 +84,7 @@ def prune(
     return counts
 
 
-def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool) -> int:
+def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool, progress: Say) -> int:
     number = after = 0
     while True:
         with database.read() as session:
@@ -97,6 +97,7 @@ def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool) -> in
                 old = retention.old_ids(session, kind, limits, among=ids, size=BATCH)
                 retention.delete_rows(session, kind, old)
         number, after = number + len(ids), ids[-1]
+        progress(f"{number} {kind}")
 
 
 def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datetime, *, dry_run: bool) -> int:
