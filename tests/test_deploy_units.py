@@ -1,8 +1,11 @@
 """The units as text: every line that tightens has its reason, and all units are as tight."""
 
+import re
 from pathlib import Path
 
 import pytest
+
+from digest.checking import read_settings
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
@@ -64,6 +67,22 @@ def test_a_unit_that_fails_is_told_and_its_secrets_are_credentials(unit: Path) -
     told = settings(DEPLOY / "digest-failed@.service")
     assert (told["StartLimitIntervalSec"], told["StartLimitBurst"]) == (["1d"], ["1"])
     assert "OnFailure" not in told
+
+
+def test_a_port_in_the_settings_file_makes_no_healthy_container_unhealthy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The image's port is the one that is listened on, shown, mapped, and asked by the health check."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    (port,) = re.findall(r"DIGEST_WEB_PORT=(\d+)", text)
+    assert f"\nEXPOSE {port}\n" in text
+    assert f':{port}"]' in (DEPLOY / "compose.yml").read_text(encoding="utf-8")
+    assert "os.environ['DIGEST_WEB_PORT'] + '/healthz'" in text
+    (tmp_path / "digest.toml").write_text("web_port = 9000\n")
+    monkeypatch.setenv("DIGEST_CONFIG", str(tmp_path / "digest.toml"))
+    assert read_settings().web_port == 9000
+    monkeypatch.setenv("DIGEST_WEB_PORT", port)
+    assert read_settings().web_port == int(port)
 
 
 def test_the_service_tells_systemd_how_it_is_and_may_be_as_large_as_a_fit() -> None:
