@@ -49,15 +49,20 @@ _CONTROL = re.compile(
 )
 # Every repetition is bounded, so that no text takes long.
 _SECRETS = [
+    # A password may hold what an address may not, an @ and a / too; a path such as :8000/@ada is none.
+    (
+        re.compile(r"(://)[^/\s?#@:\[]{0,200}:(?:(?!\d{1,5}/)\S{1,500}|\S{0,500}[^/\s])@"),
+        r"\1***@",
+    ),
     (re.compile(r"(://)[^/\s?#@]{1,500}(?:@[^/\s?#@]{0,500}){0,5}@"), r"\1***@"),
     (
         re.compile(
-            r"(?i)(token|password|passwd|secret|signature|(?<![^\W_])(?:key|sig))"
+            r"(?i)(token|password|passwd|passphrase|secret|signature|apikey|(?<![^\W_])(?:key|sig|pwd))"
             r"(['\"]?\s{0,3}[=:]\s{0,3})(?:'[^']{0,500}'|\"[^\"]{0,500}\"|[^\s&;,'\"]{1,500})"
         ),
         r"\1\2***",
     ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,500}"), r"\1 ***"),
+    (re.compile(r"(?i)\b(bearer|basic|auth (?:plain|login|xoauth2))\s+[\w.~+/=-]{8,500}"), r"\1 ***"),
     # Tokens of ours (see digest.tokens), and what the secrets module makes.
     (re.compile(r"\b[a-z2-7]{5,400}-[a-z2-7]{26}\b"), "***"),
     (
@@ -83,7 +88,11 @@ def clean_message(text: str) -> str:
 
 
 # A mail address as it may stand in a sentence, its @ also as in a web address. Stars: what is hidden already.
-_ADDRESS = re.compile(r"""(?:"[^"\n]{1,64}"|[^\s@*<>()\[\]",;:'/=]{1,64})(?:@|%40)[\w.-]{1,255}""")
+# One may hold another (bounce+ada=example.org@...), so what stands before a = or / goes too.
+_ADDRESS = re.compile(
+    r"""(?:"[^"\n]{1,64}"|[^\s@*<>()\[\]",;:'/=](?:[^\s@*<>()\[\]",;:]{0,126}[^\s@*<>()\[\]",;:'/=])?)"""
+    r"""(?:@|%40)(?:[\w.-]{1,255}|\[[\w.:]{1,64}\])"""
+)
 
 
 def hide_addresses(text: str) -> str:
