@@ -146,9 +146,15 @@ class Service:
     def run(self) -> bool:
         """Work until told to stop (see :class:`Scheduler`); then say whether all came to its end in time.
 
-        Raises ``DigestError`` where another service works on this data directory, and where the web cannot
-        listen (see :func:`digest.web.running.listen`), does not start or ends by itself.
+        Raises ``UsageError`` where the program's clock stands still, ``DigestError`` where another service works
+        on this data directory, and where the web cannot listen (see :func:`digest.web.running.listen`), does not
+        start or ends by itself.
         """
+        # What is too old for a time that a person chose must not go because of it.
+        if self._app.fixed_now is not None:
+            raise UsageError(
+                "digest serve works by the machine's clock: leave out --now and DIGEST_NOW, or use digest run"
+            )
         with _alone(self._app), ExitStack() as stack:
             if self._with_web:
                 from digest.web.running import WebThread, address_of, listen

@@ -149,6 +149,23 @@ def test_a_second_service_on_the_same_data_is_refused_in_a_sentence(server: Dail
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_clock_that_stands_still_is_refused(
+    server: DailyServer, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """By it all would be too old to keep, and nothing would ever come due."""
+    ok("run", "--now", "2026-01-12T08:00:00Z")
+    late = "2030-01-02T03:30:00Z"
+    if by == "environment":
+        monkeypatch.setenv("DIGEST_NOW", late)
+    monkeypatch.setattr("digest.serving.Scheduler.run", lambda _: pytest.fail("it works"))
+    ran = run("serve", "--no-web", *(["--now", late] if by == "option" else []))
+    assert ran.code == 2
+    assert "DIGEST_NOW" in ran.err
+    assert "digest run" in ran.err
+    assert ran.err.count("\n") == 1
+
+
 def test_a_port_that_is_taken_is_told_in_a_sentence_and_the_data_are_free_again(server: DailyServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         configure(server.url, f"web_port = {taken.getsockname()[1]}")

@@ -20,12 +20,18 @@ SENDER = "digest@lists.example.org"
 # Set, so that copies of one folder send the same bytes.
 SECRET_KEY = "an invented key of this test alone, long enough"
 # The command line with a few host names of its own, so that no name server is asked.
+# A service takes no clock that a person chose, so its own is told the time.
 PROGRAM = """
-import socket, sys
+import os, socket, sys
 look_up = socket.getaddrinfo
 def stay_here(host, *rest, **options):
     return look_up("127.0.0.1" if host == "mail.example.org" else host, *rest, **options)
 socket.getaddrinfo = stay_here
+if sys.argv[1] == "serve":
+    from datetime import datetime
+    from digest.app import App
+    served_at = datetime.fromisoformat(os.environ.pop("DIGEST_NOW"))
+    App.now = lambda self: served_at
 from digest.cli import main
 main(sys.argv[1:])
 """
