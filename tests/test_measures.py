@@ -157,6 +157,19 @@ def test_runs_are_told_by_how_they_ended_and_how_long_they_took(database: Databa
     assert found["run_last_seconds"] == {("refresh",): 7}
 
 
+def test_a_run_of_a_time_to_come_is_none(database: Database) -> None:
+    """Else nothing would be late before that time has come."""
+    with database.write() as s:
+        for at in (NOW - 9 * HOUR, NOW + 1000 * DAY):
+            number = run_rows.start_run(s, "compose", at)
+            run_rows.finish_run(s, number, ok=True, outcome={}, now=at)
+    found = measured(database)
+    assert found["run_last_timestamp_seconds"]["compose",] == (NOW - 9 * HOUR).timestamp()
+    assert found["run_last_good_timestamp_seconds"]["compose",] == (NOW - 9 * HOUR).timestamp()
+    assert found["runs_last_day"]["compose", "ok"] == 1
+    assert found["runs_last_day"]["backup", "failed"] == 0
+
+
 def test_files_are_told_by_when_they_were_written(database: Database) -> None:
     """The newest of each; what is being written is none yet."""
     assert "model_timestamp_seconds" not in measured(database)

@@ -46,12 +46,13 @@ def add_letter(s, recipient, delivery_id, **given):
 # --- counts ------------------------------------------------------------------------------------------
 def test_runs_are_counted_by_how_they_ended(database: Database) -> None:
     with database.write() as s:
-        for ok, at in ((True, NOW), (False, NOW + HOUR), (None, NOW + 2 * HOUR), (True, NOW - DAY)):
+        ends = ((True, 0), (False, 1), (None, 2), (True, -24), (True, 3))
+        for ok, at in [(ok, NOW + hours * HOUR) for ok, hours in ends]:
             number = run_rows.start_run(s, "compose", at)
             if ok is not None:
                 run_rows.finish_run(s, number, ok=ok, outcome={}, now=at)
     with database.read() as s:
-        (counted,) = rows.count_runs(s, NOW)
+        (counted,) = rows.count_runs(s, NOW, NOW + 2 * HOUR)
     assert counted == rows.RunCount("compose", 3, 1, 1, NOW + 2 * HOUR)
 
 

@@ -136,6 +136,34 @@ def test_waiting_mail_and_runs_that_never_ended_are_told(database: Database) -> 
     assert "The last compose failed: no answer." in text
 
 
+@pytest.mark.parametrize("use_case", ["backup", "prune", "fit", "bounces"])
+def test_work_of_the_night_that_failed_is_told_for_a_day(database: Database, use_case: str) -> None:
+    """It is tried again before; what nobody tries any more, as after a setting was changed, is history."""
+    with database.write() as s:
+        number = run_rows.start_run(s, use_case, NOW - HOUR)
+        run_rows.finish_run(s, number, ok=False, outcome={"error": "no room"}, now=NOW - HOUR)
+    status = look_at_status(database, configured(), NOW)
+    assert not status.ok
+    assert f"  {use_case}: last 2026-08-03 05:30 UTC, not all well" in status.lines()
+    assert f"  The last {use_case} failed: no room." in status.lines()
+    assert status.as_dict()["last_day"]["runs"] == {use_case: {"runs": 1, "failed": 1}}
+    assert look_at_status(database, configured(), NOW + 2 * DAY).ok
+
+
+def test_a_run_that_is_recorded_for_a_time_to_come_hides_nothing(database: Database) -> None:
+    """As after a clock that was ahead, or a command with --now."""
+    with database.write() as s:
+        add_reader(s)
+        for name in ("refresh", "compose"):
+            for at in (NOW - 3 * DAY, NOW + 1000 * DAY):
+                number = run_rows.start_run(s, name, at)
+                run_rows.finish_run(s, number, ok=True, outcome={}, now=at)
+    status = look_at_status(database, configured("hf"), NOW)
+    assert "  compose: last 2026-07-31 06:30 UTC, fine" in status.lines()
+    assert "  Nothing was composed for 3 days." in status.lines()
+    assert status.as_dict()["runs"]["refresh"]["started_at"] == (NOW - 3 * DAY).isoformat()
+
+
 def test_an_empty_installation_says_how_to_begin(database: Database) -> None:
     """Nothing is wrong with it."""
     status = look_at_status(database, configured("hf"), NOW + DAY)

@@ -16,13 +16,12 @@ from digest.config import Settings
 from digest.errors import StorageError
 from digest.metrics import Measure
 from digest.models import Source
-from digest.pipeline.overview import DAY, USE_CASES
+from digest.pipeline.overview import DAY, USE_CASES, last_runs
 from digest.pipeline.reading import ConfiguredSource
 from digest.schedule import SubscriptionRule, due_at, due_date
 from digest.storage import measuring
 from digest.storage import overview as rows
 from digest.storage import papers as paper_rows
-from digest.storage import runs as run_rows
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
 from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus, Verdict
@@ -172,11 +171,13 @@ def _mail(session: Session, now: datetime) -> Iterator[Measure]:
 
 
 def _runs(session: Session, now: datetime) -> Iterator[Measure]:
-    last = {name: run for name in USE_CASES if (run := run_rows.last_run(session, name))}
+    last = last_runs(session, now)
     began: dict[str, float] = {name: run.started_at.timestamp() for name, run in last.items()}
     yield _by("run_last_timestamp_seconds", "When the last run began.", "use_case", began)
     good: dict[str, float] = {
-        name: at.timestamp() for name, at in measuring.last_good_runs(session).items() if name in USE_CASES
+        name: at.timestamp()
+        for name, at in measuring.last_good_runs(session, now).items()
+        if name in USE_CASES
     }
     yield _by("run_last_good_timestamp_seconds", "When the last good run began.", "use_case", good)
     took: dict[str, float] = {
@@ -185,7 +186,7 @@ def _runs(session: Session, now: datetime) -> Iterator[Measure]:
         if run.finished_at is not None
     }
     yield _by("run_last_seconds", "How long the last run took.", "use_case", took)
-    counted = {one.use_case: one for one in rows.count_runs(session, now - DAY)}
+    counted = {one.use_case: one for one in rows.count_runs(session, now - DAY, now)}
     yield Measure(
         "runs_last_day",
         "Runs of the last day, by how they ended.",

@@ -21,7 +21,18 @@ from digest.storage import sources as source_rows
 from digest.storage.database import Database
 from digest.types import Cadence, DeliveryStatus, IssueStatus, Verdict
 
-__all__ = ["DaySent", "Front", "NextDigests", "Queue", "Trouble", "look_over", "sent_by_day"]
+__all__ = [
+    "USE_CASES",
+    "DaySent",
+    "Front",
+    "NextDigests",
+    "Queue",
+    "Trouble",
+    "is_failing",
+    "last_runs",
+    "look_over",
+    "sent_by_day",
+]
 
 DAY = timedelta(days=1)
 # A mail that should go by the hour is late after this; nothing ran at all for longer than a day and a bit.
@@ -29,9 +40,16 @@ LATE = timedelta(hours=1)
 SILENT = timedelta(hours=26)
 # A run that began so long ago and has not ended was killed.
 STUCK = timedelta(hours=2)
-USE_CASES = ("refresh", "enrich", "compose", "deliver")
+USE_CASES = ("refresh", "enrich", "compose", "deliver", "bounces", "backup", "prune", "fit")
 NEXT = 5
 ADMIN = "/admin"
+# Where more is told of what a use case did.
+PAGES = {
+    "refresh": f"{ADMIN}/sources",
+    "enrich": f"{ADMIN}/sources",
+    "compose": f"{ADMIN}/sent",
+    "deliver": f"{ADMIN}/sent",
+}
 
 FAILED = (
     DeliveryStatus.REFUSED.value,
@@ -112,6 +130,20 @@ class Front:
     troubles: Sequence[Trouble]
 
 
+def last_runs(session: Session, now: datetime) -> dict[str, Run]:
+    """The latest run of each use case that had one.
+
+    One that is recorded later than ``now`` proves nothing, since the clock was set back since.
+    """
+    return {name: run for name in USE_CASES if (run := run_rows.last_run(session, name, now))}
+
+
+def is_failing(run: Run, now: datetime) -> bool:
+    """Whether that latest run was not all well, or was killed; what nobody repeats for a day is history."""
+    age = now - run.started_at
+    return age <= SILENT and (run.ok is False or (run.ok is None and age > STUCK))
+
+
 def look_over(
     database: Database,
     configured: Sequence[ConfiguredSource],
@@ -125,21 +157,21 @@ def look_over(
         stored = [known[one.name] for one in configured if one.name in known]
         due = [is_due(known[one.name], one.every_minutes, now) for one in configured if one.name in known]
         issues, mails = _tally(rows.count_issues(session, composed_since=since))
-        last_runs = {name: run for name in USE_CASES if (run := run_rows.last_run(session, name))}
+        latest = last_runs(session, now)
         queue = _queue(session)
         next_digests = _next_digests(session, now)
         failing = [row for row in stored if row.failures_in_row]
         found = [
             *_copy_troubles(restored),
             *_source_troubles(failing, stored, source_labels(session)),
-            *_run_troubles(last_runs, now, is_due=bool(next_digests)),
+            *_run_troubles(latest, now, is_due=bool(next_digests)),
             *_mail_troubles(mails, queue, now),
         ]
         return Front(
             now=now,
             since=since,
-            runs={one.use_case: one for one in rows.count_runs(session, since)},
-            last_runs=last_runs,
+            runs={one.use_case: one for one in rows.count_runs(session, since, now)},
+            last_runs=latest,
             sources_good=sum(row.last_verdict is not None and not row.failures_in_row for row in stored),
             sources_failing=len(failing),
             sources_due=sum(due) + len(configured) - len(stored),
@@ -234,13 +266,13 @@ def _source_troubles(
             )
 
 
-def _run_troubles(last_runs: Mapping[str, Run], now: datetime, *, is_due: bool) -> Iterator[Trouble]:
-    for name, run in last_runs.items():
-        path = f"{ADMIN}/sources" if name in ("refresh", "enrich") else f"{ADMIN}/sent"
-        if run.ok is None and now - run.started_at > STUCK:
+def _run_troubles(latest: Mapping[str, Run], now: datetime, *, is_due: bool) -> Iterator[Trouble]:
+    for name, run in latest.items():
+        path = PAGES.get(name, ADMIN)
+        if run.ok is None and is_failing(run, now):
             mend = "The next run takes up what it left; look into the log of that time for why."
             yield Trouble(f"The last {name} began and never ended", mend, path)
-        elif run.ok is False and "error" in run.outcome:
+        elif is_failing(run, now) and "error" in run.outcome:
             yield Trouble(f"The last {name} failed: {run.outcome['error']}", "Run it by hand to see.", path)
         for fault in run.outcome.get("canaries", ()):
             mend = "A parser was changed by an upgrade. Compare the page with what is stored of that day."
@@ -248,7 +280,7 @@ def _run_troubles(last_runs: Mapping[str, Run], now: datetime, *, is_due: bool) 
     mend = "See that digest run is called every hour, or that the service is up."
     if is_due:  # for a reader or a list
         for name, verb in (("refresh", "read"), ("compose", "composed")):
-            last = last_runs.get(name)
+            last = latest.get(name)
             if last is None or now - last.started_at > SILENT:
                 since = f"for {_span(now - last.started_at)}" if last else "yet"
                 yield Trouble(f"Nothing was {verb} {since}", mend, ADMIN)

@@ -237,7 +237,7 @@ def status_report(database: Database, configured: list[ConfiguredSource], now: d
     sources = source_report(database, configured)
     with database.read() as session:
         deliveries = delivery_rows.count_by_status(session)
-        runs = {use_case: run_rows.last_run(session, use_case) for use_case in USE_CASES}
+        runs = {use_case: run_rows.last_run(session, use_case, now) for use_case in USE_CASES}
         return {
             "papers": paper_rows.count_papers(session),
             "subscribers": overview_rows.count_readers(session),

@@ -70,11 +70,11 @@ def count_bounces(s: Session, since: datetime) -> dict[str, int]:
     return {name: number for name, number in s.execute(query)}  # noqa: C416 - rows are no pairs
 
 
-def last_good_runs(s: Session) -> dict[str, datetime]:
-    """When the last run of each use case that ended well began."""
+def last_good_runs(s: Session, until: datetime) -> dict[str, datetime]:
+    """When the last run of each use case that ended well began, not later than ``until``."""
     query = (
         select(col(Run.use_case), func.max(col(Run.started_at)))
-        .where(col(Run.ok).is_(True))
+        .where(col(Run.ok).is_(True), col(Run.started_at) <= until)
         .group_by(col(Run.use_case))
         .order_by(col(Run.use_case))
     )

@@ -96,8 +96,8 @@ class IssueFilter:
 # --- counts ----------------------------------------------------------------------------------------
 
 
-def count_runs(s: Session, since: datetime) -> list[RunCount]:
-    """The runs that began at that time or later, by use case."""
+def count_runs(s: Session, since: datetime, until: datetime) -> list[RunCount]:
+    """The runs that began in the span (both ends in), by use case."""
     query = (
         select(
             col(Run.use_case),
@@ -106,7 +106,7 @@ def count_runs(s: Session, since: datetime) -> list[RunCount]:
             func.sum(case((col(Run.ok).is_(None), 1), else_=0)),
             func.max(col(Run.started_at)),
         )
-        .where(col(Run.started_at) >= since)
+        .where(col(Run.started_at) >= since, col(Run.started_at) <= until)
         .group_by(col(Run.use_case))
         .order_by(func.min(col(Run.id)))
     )

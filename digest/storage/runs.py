@@ -30,9 +30,11 @@ def finish_run(s: Session, run_id: int, *, ok: bool, outcome: Mapping[str, Any],
     s.flush()
 
 
-def last_run(s: Session, use_case: str) -> Run | None:
-    """The run that began last, finished or not."""
+def last_run(s: Session, use_case: str, until: datetime | None = None) -> Run | None:
+    """The run that began last (not later than ``until``), finished or not."""
     query = select(Run).where(Run.use_case == use_case)
+    if until is not None:
+        query = query.where(col(Run.started_at) <= until)
     return s.exec(query.order_by(col(Run.started_at).desc(), col(Run.id).desc()).limit(1)).first()
 
 
