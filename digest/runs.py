@@ -346,8 +346,7 @@ def run_all(
 ) -> tuple[dict[str, Any], bool]:
     """Refresh, enrich, compose and deliver; a step that fails keeps no other from its work.
 
-    Where this is done once a day only, no issue waits for a source: it would wait for a day. In the end
-    whoever watches from outside is told (see :func:`ping`), unless another run is at work.
+    Where this is done once a day only, no issue waits for a source: it would wait for a day.
     """
     moment.check()
     composer = app.composer()
@@ -360,15 +359,12 @@ def run_all(
     }
     steps: dict[str, Any] = {}
     ok = True
-    with tagged(run=new_run_id()):
-        for name, step in work.items():
-            try:
-                outcome = step()
-                steps[name], ok = outcome.as_dict(), ok and outcome.ok
-            except DigestError as error:
-                steps[name], ok = {"error": str(error)}, False
-        if not any("locked" in step for step in steps.values()):
-            ping(app, ok=ok)
+    for name, step in work.items():
+        try:
+            outcome = step()
+            steps[name], ok = outcome.as_dict(), ok and outcome.ok
+        except DigestError as error:
+            steps[name], ok = {"error": str(error)}, False
     return steps, ok
 
 

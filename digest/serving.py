@@ -20,7 +20,8 @@ from digest.locks import use_case_lock
 from digest.notify import Notifier
 from digest.pipeline.health import is_worth_a_run
 from digest.pipeline.moment import Moment
-from digest.runs import ping, run_compose, run_deliver, run_enrich, run_refresh
+from digest.pipeline.overview import is_failing, last_runs
+from digest.runs import RefreshOutcome, RunOutcome, ping, run_compose, run_deliver, run_enrich, run_refresh
 from digest.scheduler import Clock, Job, Scheduler
 from digest.upkeep import run_bounces, run_nightly
 
@@ -67,8 +68,11 @@ def make_jobs(app: App, stop: Callable[[], bool] = lambda: False) -> list[Job]:
         went = [
             steps.tried("compose", lambda: run_compose(app, Moment.of(app.now()), progress=say)),
             steps.tried("deliver", lambda: run_deliver(app, Moment.of(app.now()), stop=stop, progress=say)),
+            steps.tried("ping", lambda: _look_back(app)),
         ]
-        ping(app, ok=all(went))
+        # Who is at work instead tells how it goes; where that one hangs, nobody is to say that all is well.
+        if None not in went:
+            ping(app, ok=all(went))
 
     def nightly(say: Say) -> None:
         steps, _ = run_nightly(app, Moment.of(app.now()), progress=say)
@@ -96,8 +100,11 @@ class _Steps:
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
 
-    def tried(self, name: str, step: Callable[[], object]) -> bool:
-        """Whether it went well. The same trouble time after time is told once, and again when it was over."""
+    def tried(self, name: str, step: Callable[[], RefreshOutcome | RunOutcome]) -> bool | None:
+        """Whether it went well; ``None`` where another is at work on it.
+
+        The same trouble time after time is told once, and again when it was over.
+        """
         try:
             outcome = step()
         except Exception as error:
@@ -107,7 +114,14 @@ class _Steps:
             self._last[name] = repr(error)
             return False
         self._last.pop(name, None)
-        return bool(getattr(outcome, "ok", True))
+        return None if outcome.locked else outcome.ok
+
+
+def _look_back(app: App) -> RunOutcome:
+    """Whether all that has no part in this round (sources, mailbox, the night's work) went well last."""
+    now = app.now()
+    with app.database.read() as session:
+        return RunOutcome(ok=not any(is_failing(run, now) for run in last_runs(session, now).values()))
 
 
 class Service:

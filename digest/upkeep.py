@@ -10,9 +10,10 @@ from typing import Any
 
 from digest.app import App
 from digest.errors import DigestError
+from digest.logs import new_run_id, tagged
 from digest.pipeline.moment import Moment
 from digest.pipeline.nightly import is_due_tonight
-from digest.runs import RunOutcome, recorded, run_all
+from digest.runs import RunOutcome, ping, recorded, run_all
 
 __all__ = ["NIGHTLY", "Nightly", "run_bounces", "run_fit", "run_nightly", "run_once"]
 
@@ -75,9 +76,14 @@ def run_bounces(app: App, moment: Moment, place: str | None = None, *, progress:
     with app.lock("bounces") as mine:
         if not mine:
             return RunOutcome(locked=True)
-        with open_mailbox(place) as mailbox:
-            counts = app.incoming().read(mailbox, moment.now, progress=progress)
-    return RunOutcome(counts, ok=not counts["unreadable"])
+
+        def work() -> tuple[RunOutcome, bool]:
+            with open_mailbox(place) as mailbox:
+                counts = app.incoming().read(mailbox, moment.now, progress=progress)
+            outcome = RunOutcome(counts, ok=not counts["unreadable"])
+            return outcome, outcome.ok
+
+        return recorded(app, moment, "bounces", work)
 
 
 def _backup(app: App, moment: Moment, progress: Say) -> RunOutcome:
@@ -127,8 +133,17 @@ def run_once(app: App, moment: Moment, *, progress: Say = _silent) -> tuple[dict
     """All that the service does, once: read what came back, refresh, compose, deliver, the night's work.
 
     Returns each part's outcome, and whether all went well. A part that fails keeps no other from its work.
+    In the end whoever watches from outside is told (see :func:`ping`), unless a part found another at work.
     """
     moment.check()
+    with tagged(run=new_run_id()):
+        steps, ok = _all_parts(app, moment, progress)
+        if not any("locked" in step for step in steps.values()):
+            ping(app, ok=ok)
+    return steps, ok
+
+
+def _all_parts(app: App, moment: Moment, progress: Say) -> tuple[dict[str, Any], bool]:
     came_back: dict[str, Any] = {}
     ok = True
     if app.settings.bounce_mailbox is not None:

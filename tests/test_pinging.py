@@ -2,10 +2,15 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from digest.app import make_app
+from digest.checking import read_settings
+from digest.storage import runs as run_rows
 from tests.cli_runner import ok, run
 from tests.daily_server import DailyServer, item, serving
 from tests.loopback import LoopbackServer, answer, redirect
@@ -50,6 +55,22 @@ def test_a_good_run_pings_and_a_bad_one_says_that_it_failed(
     assert pinged(server) == [f"/{SECRET}", f"/{SECRET}/fail"]
 
 
+@pytest.mark.parametrize("part", ["backup_dir", "bounce_mailbox"])
+def test_well_is_what_the_exit_code_says(
+    site: DailyServer, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """With the work of the night and the mailbox: each time what is to be read or written is no folder."""
+    made = make_app(read_settings())
+    with closing(made.database), made.database.write() as session:
+        run_rows.start_run(session, "refresh", datetime.now(UTC) - timedelta(days=3))
+    Path("full").write_text("no folder")
+    monkeypatch.setenv(f"DIGEST_{part.upper()}", "full")
+    with LoopbackServer(answer(200, b"OK")) as server:
+        watch(monkeypatch, server)
+        assert run("run").code == 1
+    assert pinged(server) == [f"/{SECRET}/fail"]
+
+
 def test_commands_that_are_no_run_ping_nobody(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with LoopbackServer(answer(200, b"OK")) as server:
         watch(monkeypatch, server)
@@ -90,8 +111,6 @@ def test_no_answer_fails_a_run(
     is_told: bool,
 ) -> None:
     """It is logged, without the address."""
-    from digest.app import make_app
-    from digest.checking import read_settings
     from digest.runs import ping
 
     with LoopbackServer(given) as server:

@@ -117,7 +117,7 @@ def test_a_bug_in_composing_keeps_no_mail_back(
 
     monkeypatch.setattr("digest.serving.run_compose", break_down)
     monkeypatch.setattr("digest.serving.run_deliver", send)
-    monkeypatch.setattr("digest.serving.ping", lambda _, ok: told.append(ok))
+    monkeypatch.setattr("digest.serving.ping", lambda _, *, ok: told.append(ok))
     made = make_app(read_settings())
     with closing(made.database):
         (tick,) = [job for job in make_jobs(made) if job.name == "tick"]
@@ -126,6 +126,61 @@ def test_a_bug_in_composing_keeps_no_mail_back(
     assert (sent, told) == (["deliver"] * 2, [False] * 2)
     (record,) = [record for record in caplog.records if record.exc_info]
     assert record.getMessage() == "compose: KeyError('no such thing')"
+
+
+# --- what whoever watches from outside is told ---
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Each ping, by whether it says that all is well."""
+    pings: list[bool] = []
+    monkeypatch.setattr("digest.serving.ping", lambda _, *, ok: pings.append(ok))
+    return pings
+
+
+def serve_until(clock: DrivenClock) -> None:
+    service, app = make_service(clock, with_web=False)
+    with closing(app.database):
+        assert service.run()
+
+
+def test_each_round_tells_that_all_is_well(server: DailyServer, told: list[bool]) -> None:
+    serve_until(DrivenClock(START, START + 12 * MINUTE))
+    assert told == [True] * 3
+
+
+@pytest.mark.parametrize("use_case", ["compose", "deliver"])
+def test_a_round_that_found_another_at_work_tells_nothing(
+    server: DailyServer, told: list[bool], use_case: str
+) -> None:
+    """That one may hang, and then nobody tells: that is when whoever watches speaks."""
+    (Path.cwd() / "data").mkdir()
+    with use_case_lock(Path.cwd() / "data", use_case) as mine:
+        assert mine
+        serve_until(DrivenClock(START, START + 12 * MINUTE))
+    assert told == []
+
+
+def test_a_source_that_is_not_read_is_told_until_it_is(server: DailyServer, told: list[bool]) -> None:
+    """By whichever process it was tried last, so that starting again makes nothing well."""
+    server.broken = {f"2026-01-{day}" for day in range(10, 13)}
+    assert run("refresh", "--now", START.isoformat()).code == 1
+    clock = DrivenClock(START + MINUTE, START + 50 * MINUTE)
+    clock.moved = lambda when: server.broken.clear() if when > START + 20 * MINUTE else None
+    serve_until(clock)
+    assert told[:4] == [False] * 4
+    assert told[-2:] == [True] * 2
+
+
+def test_a_night_that_failed_is_told_all_day(server: DailyServer, told: list[bool]) -> None:
+    """Here the folder of backups is a file."""
+    Path("full").write_text("no folder")
+    configure(server.url, 'backup_dir = "full"')
+    ok("run", "--now", (START - timedelta(days=1)).isoformat())
+    serve_until(DrivenClock(START, START + 22 * MINUTE))
+    assert len(told) == 5
+    assert told[-3:] == [False] * 3
 
 
 def test_the_mailbox_is_read_where_one_is_set(server: DailyServer) -> None:
