@@ -102,6 +102,45 @@ def test_a_disk_that_is_full(ready: Readiness, monkeypatch: pytest.MonkeyPatch) 
     assert ready.look().checks == WELL | {"disk": False}
 
 
+def test_a_writer_that_does_not_end_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[float], database: Database
+) -> None:
+    """Once a wait took as long as any may; until one could write again."""
+    monkeypatch.setattr(readiness, "PATIENCE_S", 0.02)
+    ready = Readiness(database, tmp_path, clock=lambda: clock[0])
+    over = threading.Event()
+    refused = True
+
+    @contextmanager
+    def locked() -> Iterator[None]:
+        assert over.wait(30)
+        if refused:
+            raise StorageError("the database is locked")
+        yield
+
+    monkeypatch.setattr(database, "write", locked)
+
+    def look() -> bool:
+        clock[0] += 3
+        return ready.look().ok
+
+    def end_the_wait() -> None:
+        over.set()
+        for one in threading.enumerate():
+            if one.name == "ready":
+                one.join()
+        over.clear()
+
+    assert look()
+    end_the_wait()
+    assert not look()
+    assert not look()
+    refused = False
+    end_the_wait()
+    assert look()
+    end_the_wait()
+
+
 def test_another_writer_is_no_fault(
     ready: Readiness, database: Database, monkeypatch: pytest.MonkeyPatch, clock: list[float]
 ) -> None:

@@ -19,7 +19,7 @@ __all__ = ["MIN_FREE_BYTES", "Readiness", "State", "can_write"]
 MIN_FREE_BYTES = 64 * 2**20
 # Who asks more often gets the same answer, so that nobody can keep the database busy by asking.
 FRESH_S = 2.0
-# Who waits longer for a turn to write waits behind another writer, which is no fault.
+# Who waits longer for a turn to write waits behind another writer: no fault before the database gives up.
 PATIENCE_S = 1.0
 
 
@@ -56,6 +56,7 @@ class Readiness:
         self._turn = threading.Lock()
         self._kept: tuple[float, State] | None = None
         self._waiting: threading.Thread | None = None
+        self._refused = False
 
     def alive(self) -> State:
         """Whether the process lives, and with it the loop that works, where one does."""
@@ -88,22 +89,23 @@ class Readiness:
         return {"database": database, "migrated": migrated, "writable": writable, "disk": disk}
 
     def _can_store(self) -> bool:
-        """Whether a transaction can begin to write; one that waits for its turn could."""
-        fault: list[StorageError] = []
+        """Whether a transaction can begin to write; one that waits could, if the last one did."""
 
         def attempt() -> None:
             try:
                 with self._database.write():
                     pass
-            except StorageError as error:
-                fault.append(error)
+                self._refused = False
+            except StorageError:
+                self._refused = True
 
-        # In a thread, since another's turn may take as long as the busy timeout. One that waits is enough.
+        # In a thread, since another's turn may take as long as the busy timeout. One that waits is enough;
+        # what became of it is told by the looks after it.
         if self._waiting is None or not self._waiting.is_alive():
             self._waiting = threading.Thread(target=attempt, name="ready", daemon=True)
             self._waiting.start()
         self._waiting.join(PATIENCE_S)
-        return not fault
+        return not self._refused
 
 
 def can_write(folder: Path) -> bool:
