@@ -310,6 +310,25 @@ def test_each_metric_that_an_alert_names_is_there(database: Database) -> None:
     assert len(named) >= 10
 
 
+@pytest.mark.parametrize(
+    ("alert", "when"),
+    [
+        ("DigestIsGone", 'up{job="digest"} == 0'),
+        ("DigestIsGone", "absent(digest_database_up)"),
+        ("DigestRunsFail", "unless on(instance, use_case) (time() - digest_run_last_good_timestamp_seconds"),
+        ("DigestSourceFails", "unless on(instance, source) digest_source_last_good_timestamp_seconds"),
+        ("DigestHasNoBackup", "unless on(instance) digest_backup_timestamp_seconds"),
+    ],
+)
+def test_what_is_not_there_is_alerted_of_too(database: Database, alert: str, when: str) -> None:
+    """A comparison with a series that is not there is never true, as before the first backup."""
+    (rule,) = [one for one in rules() if one["alert"] == alert]
+    assert when in rule["expr"]
+    found = measured(database)
+    assert not {"backup_timestamp_seconds"} & set(found)
+    assert found["run_last_good_timestamp_seconds"] == found["source_last_good_timestamp_seconds"] == {}
+
+
 def test_the_documentation_lists_every_metric_with_its_labels(database: Database) -> None:
     """And none that there is not."""
     with database.write() as s:
