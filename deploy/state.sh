@@ -64,11 +64,19 @@ keep() {
     commit=$(git -c user.name=digest -c user.email=digest@localhost commit-tree -m "The data after a run" "$tree")
     for pause in 2 10 30 ''; do
         if git push --quiet --force-with-lease="$branch:$(cat "$lease")" "$remote" "$commit:$branch"; then
-            printf '%s' "$commit" >"$lease"
-            return
+            there=$commit
+        else
+            there=$(git ls-remote "$remote" "$branch") || there=$(cat "$lease")
         fi
-        there=$(git ls-remote "$remote" "$branch") && [ "${there%%[!0-9a-f]*}" != "$(cat "$lease")" ] &&
-            die "another run has kept its data meanwhile; nothing of this one is kept"
+        case ${there%%[!0-9a-f]*} in
+            # It may have arrived without an answer.
+            "$commit")
+                printf '%s' "$commit" >"$lease"
+                return
+                ;;
+            "$(cat "$lease")") ;;
+            *) die "another run has kept its data meanwhile; nothing of this one is kept" ;;
+        esac
         [ -z "$pause" ] || sleep "$pause"
     done
     die "the data could not be kept: the repository does not take it"
