@@ -13,6 +13,7 @@ import pytest
 
 from tests.daily_server import DailyServer, item, serving
 from tests.e2e.installing import ROOT, make_offline_python
+from tests.loopback import LoopbackServer, answer
 from tests.smtp_server import SmtpServer
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed (./run.sh e2e)")
@@ -22,13 +23,14 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the runner is Linux"),
     pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not here"),
     pytest.mark.skipif(shutil.which("git") is None, reason="git is not here"),
+    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here"),
 ]
 
 RECIPE = ROOT / "deploy/github-actions.yml"
 PASSPHRASE = "an invented passphrase"
-INSTALL, RESTORE, COMMAND, COMPOSE, SEND, KEEP = (
+INSTALL, RESTORE, COMMAND, COMPOSE, SEND, KEEP, TELL = (
     *("Install", "Restore the data", "Run a command"),
-    *("Read and compose", "Send", "Keep the data"),
+    *("Read and compose", "Send", "Keep the data", "Tell whoever watches"),
 )
 DAYS = ("2026-01-12", "2026-01-13", "2026-01-14")
 
@@ -106,8 +108,10 @@ class Run:
     def _value(self, text: str) -> str:
         if "inputs.command" in text:
             return self.command
-        if "secrets." in text:
-            return self.secrets[text.split("secrets.")[1].split(" ")[0]]
+        if "secrets." in text:  # GitHub has nothing for one that is not set
+            return self.secrets.get(text.split("secrets.")[1].split(" ")[0], "")
+        if "job.status" in text:
+            return "failure" if self.failed else "success"
         # Its folders lie on this machine of many.
         return text.replace("/tmp/digest/venv", str(self.repository.venv)).replace(
             "/tmp/digest", str(self.machine / "digest")
@@ -191,7 +195,7 @@ def test_the_recipe_is_a_workflow_that_never_runs_twice_at_once() -> None:
     assert not any("secrets." in str(value) for value in told["env"].values())
     (job,) = told["jobs"].values()
     assert [step["name"] for step in job["steps"] if "run" in step] == [
-        *(INSTALL, RESTORE, COMMAND, COMPOSE, SEND, KEEP)
+        *(INSTALL, RESTORE, COMMAND, COMPOSE, SEND, KEEP, TELL)
     ]
     assert "${{" not in "".join(step.get("run", "") for step in job["steps"])
 
@@ -230,6 +234,21 @@ def test_nothing_is_lost_and_nothing_comes_twice(repository: Repository) -> None
     assert len(repository.receivers()) == 3, after.told
     assert "uncertain" in repository.run(DAYS[2], "deliveries list", until=COMMAND).told
     assert git("rev-list", "--count", "digest-state", cwd=repository.remote) == "1"
+
+
+def test_whoever_watches_is_told_how_each_run_went(repository: Repository) -> None:
+    """Also of a part that failed, after which the rest goes on; what is too old goes in each run."""
+    with LoopbackServer(answer(200, b"OK")) as watcher:
+        repository.secrets["PING_URL"] = f"http://127.0.0.1:{watcher.port}/invented"
+        first = repository.run(DAYS[0], "subscriber add ada@example.org --active")
+        assert (first.failed, "nothing is too old" in first.told) == ([], True), first.told
+        repository.site.broken = set(DAYS)
+        part = repository.run(DAYS[1])
+        assert part.failed == [], part.told
+        whole = repository.run(DAYS[1], passphrase="another")
+        assert whole.failed == [RESTORE, KEEP], whole.told
+    asked = [request.split(b" ")[1].decode() for request in watcher.requests]
+    assert asked == ["/invented", "/invented/fail", "/invented/fail"]
 
 
 def test_of_two_runs_one_sends_and_a_run_that_restored_nothing_does_nothing(
