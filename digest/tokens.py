@@ -2,7 +2,7 @@
 
 A token says "``subject``, at ``version``, for ``purpose``" and cannot be made without the key. It is
 signed, not encrypted: the subject can be read by whoever holds the token. It never expires; raising
-the version that the subject is stored with takes all older ones out of use.
+the version that the subject is stored with takes all older ones out of use, but for leaving.
 
 Form: ``base32(version ":" subject) "-" base32(HMAC-SHA-256, first 128 bits)`` in lower case without
 padding. Base32, because mail systems may change the case of an address; only ``a-z 2-7 -`` occur.

@@ -15,6 +15,7 @@ from digest.bounces import ReportKind
 from digest.errors import UsageError
 from digest.mailbox import MailboxError, open_mailbox
 from digest.models import Bounce, Delivery, Subscriber
+from digest.pipeline import steering
 from digest.pipeline.incoming import Incoming, IncomingRules, failures_in_a_row
 from digest.pipeline.readers import Schedule, activate_subscriber, add_subscriber, remove_subscriber
 from digest.pipeline.suppressing import add_suppression
@@ -46,10 +47,10 @@ def envelope(number: int, *, secret: bytes = SECRET) -> str:
     return tag_address(FROM, make_tag(secret, "b", bytes.fromhex(message_id(number)[1:17])))
 
 
-def leaving(reader: Subscriber, *, version: int | None = None) -> str:
+def leaving(reader: Subscriber) -> str:
     """The signed address of leaving of a reader."""
     assert reader.id is not None
-    reference = reader_reference(reader.id, reader.token_version if version is None else version)
+    reference = reader_reference(reader.id, reader.token_version)
     return tag_address("leave@digest.example", make_tag(SECRET, "u", reference))
 
 
@@ -389,24 +390,35 @@ def test_the_plain_word_leaves_for_its_sender_alone(database: Database) -> None:
     assert outcomes == ["unknown", "unknown", "unsubscribed"]
 
 
+@pytest.mark.parametrize("way", ["tag", "token"])
+def test_links_that_were_made_invalid_still_leave_and_do_nothing_else(database: Database, way: str) -> None:
+    """Leaving counts for ever, and by the oldest mail too."""
+    reader = send_issues(database, 1)
+    steering.revoke_links(database, reader.id or 0)
+    leave_by = {
+        "tag": letter("unsubscribe", to=leaving(reader), sender="x@example.net"),
+        "token": letter(f"unsubscribe {token(reader, 'unsubscribe')}", sender="x@example.net"),
+    }
+    weekly = letter(f"weekly {token(reader, 'preferences')}", sender="x@example.net")
+    assert take(database, weekly, leave_by[way]) == ["ignored", "unsubscribed"]
+
+
 def test_wrong_and_old_tags_and_tokens_do_nothing(database: Database) -> None:
     """Forged, of another purpose, out of use, or of nobody."""
     reader = send_issues(database, 1)
     stranger = Subscriber(id=99, status="active", feed_token="x", created_at=NOW)
     outcomes = take(
         database,
-        letter(to=leaving(reader, version=7)),
         letter(to=leaving(stranger)),
         letter(to=leaving(reader).replace("+u", "+v")),
         letter(to=f"leave+u{'a' * 26}@digest.example"),
         letter(f"unsubscribe {token(reader, 'feedback')}"),
-        letter(f"unsubscribe {token(reader, 'unsubscribe', version=7)}"),
+        letter(f"weekly {token(reader, 'preferences', version=7)}"),
         letter(f"weekly {token(reader, 'unsubscribe')}"),
         letter(f"more 1 {token(reader, 'feedback')}"),  # no such paper
         letter(f"more 9999999999 {token(reader, 'feedback')}"),
     )
     assert outcomes == [
-        "ignored",
         "ignored",
         "unknown",
         "forged",

@@ -206,7 +206,8 @@ class Incoming:
         for tag in _tags(command.to_addresses):
             reference = read_tag(self.secret, "u", tag)
             if reference is not None:
-                reader = _reader(session, *read_reader_reference(reference))
+                number, _ = read_reader_reference(reference)
+                reader = subscriber_rows.get_by_id(session, number)
                 return _unsubscribe(session, reader, "by mail", now)
             forged = forged or (len(tag) == TAG_CHARS and tag[:1].lower() == "u")
         if command.token is not None:
@@ -228,11 +229,11 @@ class Incoming:
         if claim is None:
             return "forged"
         subject, version = claim
-        reader = _reader(session, int(subject) if subject.isdecimal() else 0, version)
-        if reader is None or reader.id is None:
-            return "ignored"
+        reader = subscriber_rows.get_by_id(session, int(subject) if subject.isdecimal() else 0)
         if command.kind is CommandKind.UNSUBSCRIBE:
             return _unsubscribe(session, reader, "by mail", now)
+        if reader is None or reader.id is None or reader.token_version != version:
+            return "ignored"
         if command.paper_id is not None:
             is_said = say(session, reader.id, command.paper_id, command.kind.value, now)
             return "commands" if is_said else "ignored"
@@ -260,14 +261,8 @@ def _believe(session: Session, reader: Subscriber, now: datetime) -> str:
     return _unsubscribe(session, reader, BY_WORD, now)
 
 
-def _reader(session: Session, subscriber_id: int, version: int) -> Subscriber | None:
-    """The reader that a proven tag or token names, if it is still the one in use."""
-    # No column holds more; a larger number is nobody's.
-    reader = session.get(Subscriber, subscriber_id) if 0 < subscriber_id < 2**31 else None
-    return reader if reader is not None and reader.token_version == version else None
-
-
 def _unsubscribe(session: Session, reader: Subscriber | None, detail: str, now: datetime) -> str:
+    """Let a reader leave; by whichever of their mails, also one of before they made all links invalid."""
     if reader is None:
         return "ignored"
     return "unsubscribed" if leave(session, reader, detail, now) else "repeated"

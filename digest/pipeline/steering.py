@@ -138,7 +138,10 @@ def for_reader(sentence: str) -> str:
 
 
 def revoke_links(database: Database, subscriber_id: int) -> Subscriber:
-    """Take every link, session and token of a subscriber out of use; those made from now on count."""
+    """Take every link, session and token of a subscriber out of use; those made from now on count.
+
+    By an old mail one can still leave, and nothing else.
+    """
     with database.write() as session:
         subscriber = get_subscriber(session, subscriber_id)
         subscriber.token_version += 1

@@ -4,8 +4,12 @@ The address is the proof: it holds a signed token, needs no cookie and sets none
 count is answered 404 to a POST too, although some providers would rather read 200: a reader who was told that
 they had left, and had not, would go on getting mail. It tells nobody who exists, since no one but us can make
 an address for which it would make a difference; who was deleted has left, so that is what they are told.
+
+A reader who made all links invalid can still leave by each of them: by a mail of before one leaves for ever.
+Those links do nothing else, and take nothing back.
 """
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -34,6 +38,14 @@ NO_SUCH_LINK = gettext_noop(
 GONE = Standing(SubscriberStatus.UNSUBSCRIBED, "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A link of that reader's; ``is_current``: it may do more than leave."""
+
+    number: int
+    is_current: bool
+
+
 async def read_action(request: Request) -> str:
     """What a page of ours asks for; empty for a mail provider, whatever it sent and however broken."""
     try:
@@ -50,41 +62,46 @@ Action = Annotated[str, Depends(read_action)]
 @router.get("/u/{token}")
 def ask_to_leave(request: Request, site: SiteDep, token: str) -> Response:
     """A page with one button; nothing changes."""
-    number = _whose(site, token)
-    if number is None:
+    link = _read_link(site, token)
+    if link is None:
         return _show_left(request, token, GONE)
-    standing = leaving.look(site.app.database, number)
+    standing = leaving.look(site.app.database, link.number)
     if standing.has_left:
-        return _show_left(request, token, standing)
-    return show(request, "web/leave.html", token=token, standing=standing)
+        return _show_left(request, token, standing, may_choose=link.is_current)
+    return show(request, "web/leave.html", token=token, standing=standing, may_choose=link.is_current)
 
 
 @router.post("/u/{token}")
 def leave(request: Request, site: SiteDep, token: str, action: Action) -> Response:
     """Leave, as often as it is said; or one of what the page offers then."""
-    number = _whose(site, token)
-    if number is None:
+    link = _read_link(site, token)
+    if link is None:
         return _show_left(request, token, GONE)
     if action in list(Choice):
-        standing = leaving.choose(site.app.database, number, Choice(action), site.moment())
+        if not link.is_current:
+            raise HTTPException(404, _(NO_SUCH_LINK))
+        standing = leaving.choose(site.app.database, link.number, Choice(action), site.moment())
     else:
-        standing = leaving.leave_by_link(site.app.database, number, site.now())
-    return _show_left(request, token, standing)
+        standing = leaving.leave_by_link(site.app.database, link.number, site.now())
+    return _show_left(request, token, standing, may_choose=link.is_current)
 
 
-def _show_left(request: Request, token: str, standing: Standing) -> Response:
-    return show(request, "web/left.html", token=token, standing=standing, is_gone=standing is GONE)
+def _show_left(request: Request, token: str, standing: Standing, *, may_choose: bool = False) -> Response:
+    is_gone = standing is GONE
+    return show(
+        request, "web/left.html", token=token, standing=standing, is_gone=is_gone, may_choose=may_choose
+    )
 
 
-def _whose(site: Site, token: str) -> int | None:
-    """The number of the reader who holds the link; ``None`` for one who was deleted.
+def _read_link(site: Site, token: str) -> _Link | None:
+    """What a link of ours is; ``None`` for one of a reader who was deleted.
 
     Raises ``HTTPException`` (404) for any other link.
     """
-    reader = claimed_subscriber(site, "unsubscribe", token)
-    if reader is not None:
-        return reader.id
     claim = read_token(site.secret, "unsubscribe", token)
-    if claim is None or not claim[0].isdecimal() or not leaving.is_gone(site.app.database, int(claim[0])):
+    if claim is None or not claim[0].isdecimal():
         raise HTTPException(404, _(NO_SUCH_LINK))
-    return None
+    number = int(claim[0])
+    if leaving.is_gone(site.app.database, number):
+        return None
+    return _Link(number, claimed_subscriber(site, "unsubscribe", token) is not None)

@@ -46,7 +46,8 @@ DONE = {
     "paused": gettext_noop("Paused. Nothing comes until then."),
     "resumed": gettext_noop("Welcome back. The next digest comes as usual."),
     "revoked": gettext_noop(
-        "Every older link, session and token of yours is out of use. This browser stays."
+        "Every older link, session and token of yours is out of use, but that one can still leave by old "
+        "mails. This browser stays."
     ),
 }
 
