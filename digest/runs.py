@@ -369,8 +369,11 @@ def run_all(
 
 
 def ping(app: App, *, ok: bool) -> None:
-    """Tell whoever watches from outside how a run or a round of ticks went; nothing where none is set."""
-    if app.settings.ping_url is not None:
+    """Tell whoever watches from outside how a run or a round of ticks went; nothing where none is set.
+
+    A copy that does not mail tells nothing either: it would speak in the other machine's name.
+    """
+    if app.settings.ping_url is not None and app.restored() is None:
         from digest.pipeline.pinging import ping as tell
 
         tell(app.fetcher, app.settings.ping_url.get_secret_value(), ok=ok)

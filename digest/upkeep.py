@@ -65,10 +65,12 @@ def run_fit(app: App, moment: Moment, progress: Say = _silent, *, asked: bool = 
 def run_bounces(app: App, moment: Moment, place: str | None = None, *, progress: Say = _silent) -> RunOutcome:
     """Read what came back, from ``place`` or else the mailbox of the settings; nothing where none is set.
 
+    A copy that does not mail leaves that mailbox alone: what it marked as read, the other machine would miss.
     The outcome is not good where a mail could not be read. Raises ``DigestError`` where none could.
     """
     setting = app.settings.bounce_mailbox
-    place = setting.get_secret_value() if place is None and setting is not None else place
+    if place is None and setting is not None and app.restored() is None:
+        place = setting.get_secret_value()
     if place is None:
         return RunOutcome()
     from digest.mailbox import open_mailbox

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from digest.app import make_app
 from digest.bounces import ReportKind
+from digest.config import Settings
 from digest.errors import UsageError
 from digest.mailbox import MailboxError, open_mailbox
 from digest.models import Bounce, Delivery, Subscriber
 from digest.pipeline import steering
+from digest.pipeline.arming import Restored, disarm, mark_restored
 from digest.pipeline.incoming import Incoming, IncomingRules, failures_in_a_row
+from digest.pipeline.moment import Moment
 from digest.pipeline.readers import Schedule, activate_subscriber, add_subscriber, remove_subscriber
 from digest.pipeline.suppressing import add_suppression
 from digest.storage import bounces as bounce_rows
@@ -25,6 +30,7 @@ from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.tokens import make_tag, make_token, reader_reference, tag_address
 from digest.types import DeliveryStatus
+from digest.upkeep import run_bounces
 from tests.bounce_mails import complaint, dsn, failed, letter, qmail
 from tests.cli_runner import ok, run
 from tests.storage_rows import DAY, NOW, TODAY, add_issue, add_papers, add_reader, make_delivery, make_entry
@@ -682,6 +688,19 @@ def test_an_odd_file_is_told_by_the_exit_code(tmp_path: Path) -> None:
     ran = run("bounces", "read", str(box))
     assert (ran.code, ran.out) == (1, "1 read, 1 unknown, 1 unreadable\n")
     assert "new/0" in ran.err
+
+
+def test_a_copy_leaves_the_mailbox_to_the_other_machine_unless_it_is_told_to(tmp_path: Path) -> None:
+    """What it marked as read the machine that mails would never see; a person may say that it is gone."""
+    box = fill(tmp_path / "box", {"one": letter("unsubscribe")})
+    made = make_app(Settings(data_dir=tmp_path / "data", bounce_mailbox=SecretStr(str(box))), now=NOW)
+    with closing(made.database):
+        mark_restored(made.data_dir, Restored("a backup", NOW))
+        assert run_bounces(made, Moment.of(NOW)).counts == {}
+        assert [one.name for one in box.rglob("*") if one.is_file()] == ["one"]
+        assert run_bounces(made, Moment.of(NOW), str(box)).counts["read"] == 1
+        disarm(made.data_dir)
+        assert run_bounces(made, Moment.of(NOW)).counts["read"] == 1
 
 
 @pytest.mark.usefixtures("_settings")

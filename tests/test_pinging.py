@@ -10,6 +10,7 @@ import pytest
 
 from digest.app import make_app
 from digest.checking import read_settings
+from digest.pipeline.arming import Restored, mark_restored
 from digest.storage import runs as run_rows
 from tests.cli_runner import ok, run
 from tests.daily_server import DailyServer, item, serving
@@ -90,6 +91,15 @@ def test_a_run_that_found_another_at_work_says_nothing(
         watch(monkeypatch, server)
         with use_case_lock(Path("data").absolute(), "deliver"):
             ok("run", "--now", NOW)
+    assert pinged(server) == []
+
+
+def test_a_copy_that_does_not_mail_pings_nobody(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its failure would be taken for that of the machine it was copied from."""
+    mark_restored(Path("data").absolute(), Restored("a backup", None))
+    with LoopbackServer(answer(200, b"OK")) as server:
+        watch(monkeypatch, server)
+        assert run("run", "--now", NOW).code == 1
     assert pinged(server) == []
 
 
