@@ -302,12 +302,14 @@ class App:
 
         Raises ``UsageError`` where the key is a setting.
         """
-        from digest.keys import rotate_keys
+        from digest.keys import is_plain, rotate_keys
 
-        if self.settings.secret_key is not None:
+        if (key := self.settings.secret_key) is not None:
+            plain = is_plain(key.get_secret_value().encode())
+            form = "" if plain else " (this one as “hex:” and its bytes in hexadecimal, as it is not plain)"
             raise UsageError(
-                "the key is set as secret_key: put it into secret_key_old, before what is there and a comma, "
-                "put a new one into secret_key, and start the program again"
+                f"the key is set as secret_key: put it{form} into secret_key_old, before what is there and a "
+                "comma, put a new one into secret_key, and start the program again"
             )
         return rotate_keys(self.key_file, self.now(), days=days)
 

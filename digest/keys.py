@@ -6,20 +6,20 @@ a line, the newest first: its text, or ``hex:`` and its bytes where that is not 
 the same, with commas in place of line ends.
 """
 
-import os
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from digest.errors import ConfigError, StorageError, UsageError
-from digest.files import write_whole
+from digest.files import flush_folder, write_new, write_whole
 from digest.locks import use_case_lock
 from digest.tokens import Keys
 
-__all__ = ["KeyFile", "OldKey", "keys_at", "name_keys", "read_old_keys", "rotate_keys"]
+__all__ = ["KeyFile", "OldKey", "is_plain", "keys_at", "name_keys", "read_old_keys", "rotate_keys"]
 
 HEAD = b"# digest keys: the first signs, the others open links in mails that were sent. Keep them all."
 MIN_FILE_BYTES = 32
@@ -71,8 +71,8 @@ def _read_line(line: bytes, where: str, least: int) -> OldKey:
     key = (bytes.fromhex(found["hex"].decode()) if found["hex"] else found["text"]) if found else b""
     if found is None or len(key) < least:
         raise UsageError(
-            f"{where} holds what is no key: each has {least} bytes or more without blanks, and may be "
-            "followed by “until YYYY-MM-DD”"
+            f"{where} holds what is no key: each has {least} bytes or more of plain ASCII without blanks and "
+            "commas, or is “hex:” and its bytes in hexadecimal, and may be followed by “until YYYY-MM-DD”"
         )
     try:
         return OldKey(key, date.fromisoformat(found["day"].decode()) if found["day"] else None)
@@ -127,18 +127,16 @@ class KeyFile:
         return first.key, tuple(older)
 
     def _make(self) -> None:
-        try:
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_hex(32).encode() + b"\n")
+        """Whole or not at all, and on the disk: mails are signed with it next."""
+        with suppress(FileExistsError):  # somebody else was faster
+            write_new(self.path, secrets.token_hex(32).encode() + b"\n")
 
 
 def rotate_keys(file: KeyFile, now: datetime, *, days: int) -> date | None:
     """Sign with a new key from now on; the one before opens links in mails for so many more days.
 
-    Leaving a list, and bounces, count by it for ever. Returns the last of those days, ``None`` for 0 days.
+    Leaving a list, and bounces, count by it for ever. With 0 days no older key opens other links any more:
+    where one leaked, so did those that lay beside it. Returns the last of those days, ``None`` for 0 days.
     Raises ``UsageError`` for an impossible number, ``StorageError`` where the file cannot be written or
     somebody else is rotating; then the keys are as they were.
     """
@@ -149,15 +147,21 @@ def rotate_keys(file: KeyFile, now: datetime, *, days: int) -> date | None:
         if not mine:
             raise StorageError("the key is being rotated by another command; see that one's end first")
         signing, older = file.read()
-        lines = [secrets.token_hex(32).encode(), *map(_line, (OldKey(signing, until), *older))]
+        kept = older if days else [OldKey(one.key) for one in older]
+        lines = [secrets.token_hex(32).encode(), *map(_line, (OldKey(signing, until), *kept))]
         try:
             write_whole(file.path, b"\n".join([HEAD, *lines, b""]))
+            flush_folder(file.path.parent)
         except OSError as error:
             raise StorageError(f"{file.path} cannot be written: {error.strerror}") from error
     return until
 
 
+def is_plain(key: bytes) -> bool:
+    """Whether a key is written as it is among older ones; others as ``hex:`` and their bytes."""
+    return re.fullmatch(rb"[!-+\--~]+", key) is not None and not key.startswith(b"hex:")
+
+
 def _line(one: OldKey) -> bytes:
-    is_plain = re.fullmatch(rb"[!-~]+", one.key) and not one.key.startswith(b"hex:")
-    text = one.key if is_plain else b"hex:" + one.key.hex().encode()
+    text = one.key if is_plain(one.key) else b"hex:" + one.key.hex().encode()
     return text + (f" until {one.until.isoformat()}".encode() if one.until else b"")

@@ -75,6 +75,46 @@ def test_a_leaked_key_opens_nothing_but_the_way_out(file: KeyFile) -> None:
     assert opened(file.at(NOW), tokens) == {"unsubscribe"}
 
 
+def test_after_a_leak_no_key_of_the_stolen_file_opens_anything_but_the_way_out(file: KeyFile) -> None:
+    """The older ones lay beside the one that leaked."""
+    keys = [file.at(NOW).signing]
+    for days in (365, 365, 0):
+        rotate_keys(file, NOW, days=days)
+        keys.append(file.at(NOW).signing)
+    for key in keys[:-1]:
+        assert opened(file.at(NOW), {one: make_token(key, one, "7", 1) for one in PURPOSES}) == {
+            "unsubscribe"
+        }
+
+
+def test_a_key_is_never_seen_half_made(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two programs start at the same first moment: whoever looks sees no key or a whole one, the same."""
+    seen = []
+
+    def sync(descriptor: int) -> None:
+        seen.append(file.path.exists())
+        if not any(seen) and len(seen) == 1:
+            seen.append(KeyFile(file.path).at(NOW))  # another program, before ours has its name
+
+    monkeypatch.setattr("os.fsync", sync)
+    ours = file.at(NOW)
+    assert seen[0] is False
+    assert ours in seen
+    assert [one.name for one in file.path.parent.iterdir()] == [file.path.name]
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_is_made_where_there_are_no_hard_links(file: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On FAT, for one."""
+
+    def link(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", link)
+    assert file.at(NOW) == KeyFile(file.path).at(NOW)
+    assert [one.name for one in file.path.parent.iterdir()] == [file.path.name]
+
+
 def test_a_running_program_takes_a_rotation_up(file: KeyFile) -> None:
     """It reads the file again as soon as it is another."""
     running = KeyFile(file.path)
@@ -132,16 +172,30 @@ def test_older_keys_can_be_settings(tmp_path: Path) -> None:
     keys = app.secret_key()
     assert (keys.signing, keys.lasting, keys.recent) == (b"c" * 32, (b"a" * 32, b"b" * 32), (b"a" * 32,))
     assert opened(keys, {one: make_token(b"b" * 32, one, "7", 1) for one in PURPOSES}) == {"unsubscribe"}
-    with pytest.raises(UsageError, match="secret_key_old"):
+    with pytest.raises(UsageError, match=r"put it into secret_key_old"):
         app.rotate_key(days=3)
     assert not (tmp_path / "data" / "secret.key").exists()
     app.database.close()
 
 
+@pytest.mark.parametrize(
+    "key", ["a comma,in a key of some length", "hex:" + "00" * 16, "blanks within a key", "ü" * 9]
+)
+def test_a_key_that_is_not_plain_is_an_older_one_in_hexadecimal(tmp_path: Path, key: str) -> None:
+    """As the program says where it cannot put it there itself; the old links go on working."""
+    settings = DemoSettings(data_dir=tmp_path / "data", secret_key=key)  # type: ignore[arg-type]
+    app = make_app(settings, now=NOW)
+    with pytest.raises(UsageError, match="this one as “hex:”") as caught:
+        app.rotate_key(days=3)
+    app.database.close()
+    assert key not in str(caught.value)
+    assert [one.key for one in read_old_keys("hex:" + key.encode().hex())] == [key.encode()]
+
+
 def test_settings_that_are_no_keys_are_refused_without_quoting_them() -> None:
     """Too short, with blanks, with a day that there is not."""
     for text in ("hunter2", "k" * 32 + " and more", "k" * 32 + " until 2026-02-30"):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(UsageError, match=r"hex:|a day that there is not") as caught:
             read_old_keys(text)
         assert "hunter2" not in str(caught.value)
         assert "kkk" not in str(caught.value)
