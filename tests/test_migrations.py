@@ -11,6 +11,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,35 @@ def test_rows_mean_what_they_meant(database: Database) -> None:
         found = search_papers(s, "naive", limit=5)
         assert papers.count_papers(s) == 3
     assert len(found) == 1
+
+
+def test_who_left_is_known_to_have_left_since_then(walk: Walk, database: Database) -> None:
+    """By the note that they are not written to, once there were such; who still reads has left never."""
+    with database.read() as s:
+        left = {one.email: one.left_at for one in subscribers.list_subscribers(s)}
+    left_at = left.pop("cy@example.org")
+    if "suppressions" in walk.old:
+        (note,) = [row for row in walk.old["suppressions"] if row["email_key"] == "cy@example.org"]
+        assert left_at == datetime.fromisoformat(note["created_at"]).replace(tzinfo=UTC)
+    assert left_at is not None
+    assert set(left.values()) == {None}
+
+
+def test_who_left_without_a_note_counts_as_having_left_at_the_upgrade(tmp_path: Path) -> None:
+    """So that they have all the days to come back in."""
+    path = tmp_path / "digest.db"
+    make(path, "0009")
+    with closing(sqlite3.connect(path)) as plain:
+        plain.execute("UPDATE subscribers SET status = 'unsubscribed' WHERE email IS NULL")
+        plain.commit()
+    database = Database(f"sqlite:///{path}")
+    began = datetime.now(UTC).replace(microsecond=0)
+    database.upgrade()
+    with database.read() as s:
+        (left,) = [one.left_at for one in subscribers.list_subscribers(s) if one.email is None]
+    database.close()
+    assert left is not None
+    assert began <= left <= datetime.now(UTC)
 
 
 def test_numbers_of_readers_are_not_given_again(database: Database) -> None:

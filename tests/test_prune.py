@@ -75,6 +75,11 @@ def thinned(database: Database, now: datetime = NOW) -> int:
     return prune(database, replace(KEPT, papers=3000), now, Path("feeds"))["observations"]
 
 
+def thinned_dry(database: Database) -> int:
+    """How many observations would go."""
+    return prune(database, replace(KEPT, papers=3000), NOW, Path("feeds"), dry_run=True)["observations"]
+
+
 def count(s: Session, kind: type[SQLModel]) -> int:
     return s.execute(select(func.count()).select_from(kind)).scalar_one()
 
@@ -141,6 +146,27 @@ def test_thinning_does_not_stop_at_days_without_looks(database: Database) -> Non
     thinned(database)
     with database.read() as s:
         assert len(looks(s, paper)) < 12
+
+
+def test_a_thinning_that_was_ended_early_goes_on_where_it_was(database: Database) -> None:
+    """However many days it had not come to: none is left behind those that are done."""
+    with database.write() as s:
+        paper = watch(s, 1, days=20)
+
+    def end_early(words: str) -> None:
+        done.append(words)
+        if len(done) == 12:
+            raise KeyboardInterrupt
+
+    done: list[str] = []
+    would = thinned_dry(database)
+    with pytest.raises(KeyboardInterrupt):
+        pruned(database, progress=end_early)
+    assert done[0] == f"observations of {OLD_DAY}"
+    with database.read() as s:
+        left = len(looks(s, paper))
+    assert thinned(database, NOW + DAY) == would - (80 - left) > 0
+    assert thinned_dry(database) == 0
 
 
 # --- issues ----------------------------------------------------------------------------------------
@@ -266,6 +292,23 @@ def test_papers_that_nobody_got_go_and_all_others_stay(database: Database) -> No
         assert count(s, Observation) == 7
 
 
+def test_an_example_that_is_added_while_it_prunes_keeps_its_paper(database: Database) -> None:
+    """However late it comes: what must stay is asked for just before anything goes."""
+    with database.write() as s:
+        (paper,) = add_papers(s, [make_entry(1)], now=OLD, day=OLD_DAY)
+        reader, _ = add_reader(s)
+
+    def add_example(words: str) -> None:
+        if words == "papers":
+            with database.write() as s:
+                example = {"paper_id": paper, "title": "", "abstract": ""}
+                add_interest(s, reader, "finding", examples=[example])
+
+    assert pruned(database, progress=add_example)["papers"] == 0
+    with database.read() as s:
+        assert count(s, Paper) == 1
+
+
 # --- records ---------------------------------------------------------------------------------------
 
 
@@ -370,16 +413,28 @@ def test_of_who_left_only_their_suppression_stays(database: Database, tmp_path: 
     assert not feed.exists()
 
 
-def test_whoever_left_without_a_note_is_noted_before_they_are_forgotten(database: Database) -> None:
-    """They must not be mailed again, whoever imports their address; one by feed only leaves nothing."""
+def test_what_the_operator_lifted_stays_lifted(database: Database) -> None:
+    """As the owner asked; and taking it off the list does not shorten the days to come back in."""
     with database.write() as s:
-        reader, _ = add_reader(s, "cy@example.org")
-        subscribers.set_status(s, reader, "unsubscribed", now=NOW)
-        leave(s, None, OLD)
-    assert pruned(database, NOW + 40 * DAY)["readers"] == 2
+        leave(s, "cy@example.org", NOW)
+        suppressions.delete_suppression(s, "cy@example.org")
+    assert pruned(database, NOW + 29 * DAY)["readers"] == 0
+    assert pruned(database, NOW + 31 * DAY)["readers"] == 1
     with database.read() as s:
-        assert suppressions.get_suppression(s, "cy@example.org").reason == "unsubscribed"
+        assert suppressions.get_suppression(s, "cy@example.org") is None
         assert subscribers.list_subscribers(s) == []
+
+
+def test_a_reader_by_feed_only_has_the_same_days_to_come_back(database: Database) -> None:
+    """However old their last issue is; who came back and left again begins anew."""
+    with database.write() as s:
+        reader, subscription = add_reader(s, None)
+        add_issue(s, subscription, OLD_DAY, composed_at=OLD, status="empty")
+        for status, at in (("unsubscribed", OLD), ("active", OLD + DAY), ("unsubscribed", NOW)):
+            subscribers.set_status(s, reader, status, now=at)
+        subscribers.set_status(s, reader, "unsubscribed", now=NOW + DAY)
+    assert pruned(database, NOW + 29 * DAY)["readers"] == 0
+    assert pruned(database, NOW + 31 * DAY - HOUR)["readers"] == 1
 
 
 def test_who_was_invited_and_never_answered_is_forgotten(database: Database) -> None:

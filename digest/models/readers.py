@@ -13,9 +13,9 @@ class Subscriber(Base, table=True):
     """A reader, with an address or by private feed only.
 
     ``email_key`` is the address case-folded, for finding it; ``feed_token`` names the private feeds.
-    ``left_from`` is how they stood before they left, so that leaving can be undone exactly. What they said
-    before ``learn_from`` does not steer what they get. An ``id`` is never given again: links that are signed
-    with it outlive a reader who was deleted.
+    ``left_from`` is how they stood before they left, so that leaving can be undone exactly, and ``left_at``
+    when that was, as long as they are gone. What they said before ``learn_from`` does not steer what they
+    get. An ``id`` is never given again: links that are signed with it outlive a reader who was deleted.
     """
 
     __tablename__ = "subscribers"
@@ -32,6 +32,7 @@ class Subscriber(Base, table=True):
     left_from: dict[str, Any] | None = Field(
         default=None, sa_column=Column("left_from", JSON(none_as_null=True), nullable=True)
     )
+    left_at: datetime | None = make_time("left_at", null=True)
     learn_from: datetime | None = make_time("learn_from", null=True)
 
 

@@ -6,16 +6,14 @@ are not written to. Pages are not seen to here: each refresh drops those that ar
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from digest.pipeline.letters import CONFIRMING, REMINDER
 from digest.pipeline.readers import remove_subscriber
 from digest.storage import retention, space, thinning
-from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.storage.retention import KINDS, Limits
-from digest.types import SubscriberStatus
 
 __all__ = ["KeptDays", "prune"]
 
@@ -44,9 +42,17 @@ class KeptDays:
 
     def limits(self, now: datetime) -> Limits:
         """The same as times."""
-        ago = (now - timedelta(days=days) for days in (self.records, self.left, self.issues, self.papers))
-        records, left, issues, papers = ago
-        return Limits(records, left, issues, papers, (*CONFIRMING, REMINDER))
+
+        def ago(days: int) -> datetime:
+            return now - timedelta(days=days)
+
+        return Limits(
+            records=ago(self.records),
+            left=ago(self.left),
+            issues=ago(self.issues),
+            papers=ago(self.papers),
+            passing=(*CONFIRMING, REMINDER),
+        )
 
 
 def prune(
@@ -64,9 +70,8 @@ def prune(
     many bytes the file became smaller by. Whoever calls sees to it that nobody else prunes meanwhile. Raises
     ``StorageError``; what went until then is gone, and the rest goes the next time.
     """
-    with database.read() as session:
-        limits = retention.make_limits(session, kept.limits(now))
-    counts = {"readers": _forget_left(database, limits, feeds_dir, now, dry_run=dry_run)}
+    limits = kept.limits(now)
+    counts = {"readers": _forget_left(database, limits, feeds_dir, dry_run=dry_run)}
     until = now - timedelta(days=kept.observations)
     counts["observations"] = _thin(database, until, dry_run=dry_run, progress=progress)
     counts["issues_put_away"] = _put_away(database, limits, dry_run=dry_run, progress=progress)
@@ -100,8 +105,11 @@ def _drop(database: Database, kind: str, limits: Limits, *, dry_run: bool, progr
         progress(f"{number} {kind}")
 
 
-def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datetime, *, dry_run: bool) -> int:
-    """Delete readers who left or never came; that who left is not to be written to stays, or is noted now."""
+def _forget_left(database: Database, limits: Limits, feeds_dir: Path, *, dry_run: bool) -> int:
+    """Delete readers who left or never came.
+
+    That who left is not to be written to stays where it is noted; where it is not, somebody lifted it.
+    """
     number = 0
     while True:
         with database.read() as session:
@@ -110,9 +118,6 @@ def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datet
             return len(readers)
         for reader in readers:
             assert reader.id is not None  # noqa: S101 - stored rows have ids
-            if reader.email is not None and reader.status == SubscriberStatus.UNSUBSCRIBED:
-                with database.write() as session:
-                    suppression_rows.add_suppression(session, reader.email, "unsubscribed", now=now)
             remove_subscriber(database, reader.id, feeds_dir)
         number += len(readers)
         if not readers:
@@ -120,25 +125,36 @@ def _forget_left(database: Database, limits: Limits, feeds_dir: Path, now: datet
 
 
 def _thin(database: Database, until: datetime, *, dry_run: bool, progress: Say) -> int:
-    number, idle, before = 0, 0, until.date()
-    while idle < THIN_DAYS:
-        with database.read() as session:
-            day = thinning.last_day_of_looks(session, before)
-        if day is None:
-            break
+    number = 0
+    # The oldest first: where it is ended early, what is left begins with the newest, and is found again.
+    for day in reversed(_days_to_thin(database, until)):
         progress(f"observations of {day}")
-        gone = 0
         while True:
             with database.read() as session:
                 ids = thinning.surplus_looks(session, day, limit=ALL if dry_run else LOOKS)
-            gone += len(ids)
+            number += len(ids)
             if not ids or dry_run:
                 break
             with database.write() as session:
                 for first in range(0, len(ids), BATCH):
                     retention.delete_rows(session, "observations", ids[first : first + BATCH])
-        number, idle, before = number + gone, 0 if gone else idle + 1, day
     return number
+
+
+def _days_to_thin(database: Database, until: datetime) -> list[date]:
+    """The days that hold what tells nothing more, newest first."""
+    days: list[date] = []
+    idle, before = 0, until.date()
+    while idle < THIN_DAYS:
+        with database.read() as session:
+            day = thinning.last_day_of_looks(session, before)
+            has_surplus = day is not None and bool(thinning.surplus_looks(session, day, limit=1))
+        if day is None:
+            break
+        if has_surplus:
+            days.append(day)
+        idle, before = 0 if has_surplus else idle + 1, day
+    return days
 
 
 def _put_away(database: Database, limits: Limits, *, dry_run: bool, progress: Say) -> int:

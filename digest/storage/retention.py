@@ -5,7 +5,7 @@ not written to, and the papers that anybody was sent, saved or judged.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,6 @@ from digest.models import (
     Feedback,
     Group,
     Interest,
-    Issue,
     LearnedState,
     Letter,
     ListedEntry,
@@ -33,8 +32,6 @@ from digest.models import (
     Source,
     StoredRecommendation,
     Subscriber,
-    Subscription,
-    Suppression,
 )
 from digest.storage.bulk import table
 from digest.storage.evidence import newest_check_with_ids
@@ -42,7 +39,7 @@ from digest.storage.sources import first_failure_since_good, last_good_check
 from digest.storage.waiting import UNSENT
 from digest.types import IssueStatus, SubscriberStatus
 
-__all__ = ["KINDS", "Limits", "delete_rows", "drop_unkeyed", "list_left", "make_limits", "old_ids"]
+__all__ = ["KINDS", "Limits", "delete_rows", "drop_unkeyed", "list_left", "old_ids"]
 
 # Without papers that were received: they only say that there was nothing, or why.
 SPEECHLESS = tuple(
@@ -53,7 +50,7 @@ SPEECHLESS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on rows are kept, and the numbers of those that are kept whatever their age.
+    """From when on rows are kept.
 
     ``records``: checks, runs, enrichments, letters. ``left``: people who left, or never came. ``issues``,
     ``papers``: as they say. ``passing``: the kinds of letters that lead somewhere for a day only.
@@ -64,19 +61,6 @@ class Limits:
     issues: datetime
     papers: datetime
     passing: tuple[str, ...] = ()
-    kept: dict[str, frozenset[int]] = field(default_factory=dict)
-
-
-def make_limits(s: Session, limits: Limits) -> Limits:
-    """The same, with the numbers of what is kept whatever its age looked up."""
-    return Limits(
-        limits.records,
-        limits.left,
-        limits.issues,
-        limits.papers,
-        limits.passing,
-        {"checks": _kept_checks(s), "papers": _examples(s)},
-    )
 
 
 def old_ids(
@@ -89,7 +73,7 @@ def old_ids(
     number, query = KINDS[kind](limits)
     if among is not None:
         query = query.where(number.in_(among))
-    kept = limits.kept.get(kind, frozenset())
+    kept = KEPT[kind](s) if kind in KEPT else frozenset()
     while True:
         found = [
             int(one) for one in s.execute(query.where(number > after).order_by(number).limit(size)).scalars()
@@ -120,27 +104,17 @@ def drop_unkeyed(s: Session, limits: Limits) -> dict[str, int]:
 def list_left(s: Session, before: datetime, *, limit: int) -> list[Subscriber]:
     """Readers who left before that time, or were asked before it and never said yes, by number.
 
-    When somebody left is told by what keeps their address from being written to; of one without an address
-    by their last issue. Who may still say yes stays.
+    Who may still say yes stays.
     """
-    last_issue = (
-        select(func.max(col(Issue.composed_at)))
-        .join(Subscription, col(Subscription.id) == col(Issue.subscription_id))
-        .where(col(Subscription.subscriber_id) == col(Subscriber.id))
-        .scalar_subquery()
-    )
-    suppressed = (
-        select(col(Suppression.created_at))
-        .where(col(Suppression.email_key) == col(Subscriber.email_key))
-        .scalar_subquery()
-    )
-    left_at = func.coalesce(suppressed, last_issue, col(Subscriber.created_at))
     may_answer = exists().where(
         col(SignUp.email_key) == col(Subscriber.email_key), col(SignUp.expires_at) >= before
     )
     query = select(Subscriber).where(
         or_(
-            and_(col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED.value, left_at < before),
+            and_(
+                col(Subscriber.status) == SubscriberStatus.UNSUBSCRIBED.value,
+                col(Subscriber.left_at) < before,
+            ),
             and_(
                 col(Subscriber.status) == SubscriberStatus.UNCONFIRMED.value,
                 col(Subscriber.created_at) < before,
@@ -262,3 +236,5 @@ KINDS: dict[str, Callable[[Limits], Chosen]] = {
     "shown_papers": _unshown,
     "papers": _papers,
 }
+# What is kept whatever its age, where a query cannot tell it. Looked up each time: it may have come since.
+KEPT: dict[str, Callable[[Session], frozenset[int]]] = {"checks": _kept_checks, "papers": _examples}

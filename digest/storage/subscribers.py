@@ -74,6 +74,7 @@ def make_subscriber(*, email: str | None, status: str, now: datetime) -> Subscri
         status=str(status),
         feed_token=secrets.token_urlsafe(TOKEN_BYTES),
         created_at=now,
+        left_at=now if status == SubscriberStatus.UNSUBSCRIBED else None,
         confirmed_at=now if status == SubscriberStatus.ACTIVE else None,
     )
 
@@ -117,8 +118,8 @@ def set_status(
 ) -> None:
     """Change where a subscriber stands; ``paused_until`` is the first day that is served again.
 
-    Becoming active for the first time is what confirms an address. Who is not active any more is not sent
-    even what is on its way, as long as that can be held back.
+    Becoming active for the first time is what confirms an address, becoming unsubscribed when they left. Who
+    is not active any more is not sent even what is on its way, as long as that can be held back.
     """
     if status != SubscriberStatus.ACTIVE and subscriber.id is not None:
         withdraw(s, subscriber.id)
@@ -128,6 +129,7 @@ def set_status(
         if row is not None:
             row.status = str(status)
             row.paused_until = paused_until
+            row.left_at = (row.left_at or now) if status == SubscriberStatus.UNSUBSCRIBED else None
             if status == SubscriberStatus.ACTIVE and row.confirmed_at is None:
                 row.confirmed_at = now
     s.flush()
