@@ -134,7 +134,10 @@ def test_a_dump_of_an_older_version_is_brought_up_to_date(tmp_path: Path, revisi
     new = loaded(folder, tmp_path / "new")
     walked = Database(f"sqlite:///{tmp_path / 'old.db'}")
     walked.upgrade()
-    assert meant(new.path) == meant(walked.path)
+    ours, theirs = meant(new.path), meant(walked.path)
+    for one in (*ours["subscribers"], *theirs["subscribers"]):
+        one["left_at"] = one["left_at"] is not None  # at the upgrade, where nothing older tells it
+    assert ours == theirs
     assert set(rows) <= set(rows_of(new.path))
     new.close()
     walked.close()

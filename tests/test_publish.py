@@ -9,8 +9,10 @@ import pytest
 
 from digest.app import App, make_app
 from digest.checking import read_settings
+from digest.errors import StorageError
 from digest.models import Issue
 from digest.pipeline.moment import Moment
+from digest.pipeline.readers import remove_subscriber
 from digest.storage import issues as issue_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.types import IssueStatus, SubscriberStatus
@@ -152,6 +154,35 @@ def test_feeds_of_who_left_are_removed(app: App) -> None:
     assert app.publisher().write_changed(MOMENT)["removed"] == KINDS
     assert not list(app.feeds_dir.glob(f"{token(app, 0)}.*"))
     assert app.publisher().write_changed(MOMENT)["removed"] == 0
+
+
+def test_feeds_of_who_was_deleted_meanwhile_are_removed(app: App) -> None:
+    """A run that was writing puts them there again; what is called otherwise is somebody else's."""
+    app.publisher().write_changed(MOMENT)
+    gone = token(app, 0)
+    remove_subscriber(app.database, "reader0@example.org", app.feeds_dir)
+    assert not list(app.feeds_dir.glob(f"{gone}.*"))
+    for name in (f"{gone}.rss", "index.html", "mine.rss", f"{gone}.txt"):
+        (app.feeds_dir / name).write_text("x")
+    assert app.publisher().write_changed(MOMENT)["removed"] == 1
+    assert not (app.feeds_dir / f"{gone}.rss").exists()
+    left = {one.name for one in app.feeds_dir.iterdir()}
+    assert {"index.html", "mine.rss", f"{gone}.txt", "trending.rss", f"{token(app, 0)}.rss"} <= left
+
+
+def test_a_reader_whose_feeds_cannot_be_deleted_stays(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody would know any more whose they are; the sentence says which file it is."""
+    app.publisher().write_changed(MOMENT)
+
+    def unlink(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(StorageError, match=rf"{token(app, 0)}\.rss cannot be deleted: Permission denied"):
+            remove_subscriber(app.database, "reader0@example.org", app.feeds_dir)
+    assert len(list(app.feeds_dir.glob(f"{token(app, 0)}.*"))) == KINDS
+    remove_subscriber(app.database, "reader0@example.org", app.feeds_dir)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"settings": 1}', '{"since": "x"}'])

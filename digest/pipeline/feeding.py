@@ -15,6 +15,7 @@ from digest.feeds import RENDERERS, TRENDING, FeedView, feed_from_issues, feed_f
 from digest.models import Subscriber
 from digest.pipeline.browsing import Browser, SearchQuery, Span, TrendQuery
 from digest.pipeline.compose import Composer
+from digest.pipeline.feed_files import drop_feeds
 from digest.pipeline.moment import Moment
 from digest.storage import issues as issue_rows
 from digest.storage import papers as paper_rows
@@ -129,8 +130,8 @@ def renew_feed(database: Database, subscriber: Subscriber, feeds_dir: Path) -> N
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     with database.write() as session:
         old = subscriber_rows.renew_feed_token(session, subscriber.id)
-    for kind in RENDERERS:
-        (feeds_dir / f"{old}.{kind}").unlink(missing_ok=True)
+        if old is not None:
+            drop_feeds(feeds_dir, old)
 
 
 def source_names(database: Database) -> list[str]:

@@ -6,6 +6,7 @@ reads no reader's issues. Without that file, or with other settings, all is writ
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ from digest.errors import StorageError
 from digest.feeds import RENDERERS, TRENDING, FeedView
 from digest.files import write_whole
 from digest.pipeline.compose import Composer
+from digest.pipeline.feed_files import drop_feeds, feed_links
 from digest.pipeline.moment import Moment
-from digest.pipeline.readers import feed_links
 from digest.storage import published as published_rows
 from digest.storage.database import Database
 from digest.storage.published import FeedReader
@@ -34,6 +35,8 @@ __all__ = ["Publisher"]
 
 # Issues older than this are no longer compared: a whole write now and then makes good what that misses.
 RECENT = timedelta(days=8)
+# What a private feed is called: the reader's token (see ``storage.subscribers``).
+_PRIVATE = re.compile(rf"([A-Za-z0-9_-]{{43}})\.(?:{'|'.join(RENDERERS)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Publisher:
     def write(self, moment: Moment) -> dict[str, int]:
         """Write all feeds; return how many files were written and how many stayed as they were.
 
-        A feed whose content did not change keeps its bytes. Feeds of readers who left are deleted.
+        A feed whose content did not change keeps its bytes. Feeds of readers who left are deleted, and so are
+        those that no reader has (any more).
         """
         return self._publish(moment, None)
 
@@ -102,6 +106,7 @@ class Publisher:
             marks[reader.token] = mark
             if last is None or last.marks.get(reader.token) != mark or not _is_whole(reader.token, there):
                 written += self._write(reader.token, self._private_feed(reader, shown))
+        removed += self._remove_strays(marks, there)
         self._keep(_Published(self._settings(), since, after, marks), last)
         return {
             "written": written,
@@ -139,11 +144,19 @@ class Publisher:
             raise StorageError(f"the folder {self.folder} cannot be read: {error.strerror}") from error
 
     def _remove(self, name: str, there: set[str]) -> int:
-        """Delete the feeds of that name; only those: what we do not know is not ours to delete."""
+        """Delete the feeds of that name; return how many."""
         names = [f"{name}.{kind}" for kind in RENDERERS if f"{name}.{kind}" in there]
-        for one in names:
-            (self.folder / one).unlink(missing_ok=True)
+        if names:
+            drop_feeds(self.folder, name)
+        there.difference_update(names)
         return len(names)
+
+    def _remove_strays(self, marks: Mapping[str, str], there: set[str]) -> int:
+        """Delete private feeds of nobody, such as of who was deleted while we wrote. What has another name
+        than we give is not ours to delete.
+        """
+        names = {found[1] for found in map(_PRIVATE.fullmatch, there) if found} - marks.keys()
+        return sum(self._remove(name, there) for name in sorted(names))
 
     def _settings(self) -> str:
         """A hash of all that is in every feed."""

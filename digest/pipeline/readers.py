@@ -14,6 +14,7 @@ from digest.errors import UsageError
 from digest.models import Feedback, Interest, Paper, Subscriber, Subscription
 from digest.pipeline.consent import Way, record_consent, show_consents
 from digest.pipeline.examples import resolve_paper
+from digest.pipeline.feed_files import drop_feeds
 from digest.pipeline.interest_wish import WORD_LISTS, check_words
 from digest.schedule import check_zone
 from digest.storage import bounces as bounce_rows
@@ -25,7 +26,7 @@ from digest.storage.database import Database
 from digest.text import clean_text
 from digest.translation import LANGUAGES
 from digest.translation import gettext as _
-from digest.types import Cadence, FeedbackKind, FeedLinks, SubscriberStatus
+from digest.types import Cadence, FeedbackKind, SubscriberStatus
 
 __all__ = [
     "DEFAULT_LANGUAGE",
@@ -38,7 +39,6 @@ __all__ = [
     "change_schedule",
     "check_email",
     "check_suppression",
-    "feed_links",
     "get_subscriber",
     "pause_subscriber",
     "remove_interest",
@@ -252,25 +252,19 @@ def check_suppression(session: Session, address: str) -> None:
 
 
 def remove_subscriber(database: Database, email: str | int, feeds_dir: Path) -> None:
-    """Delete a subscriber, all that is stored about them, and their private feeds."""
+    """Delete a subscriber, all that is stored about them, and their private feeds.
+
+    Raises ``StorageError`` where a feed cannot be deleted; then the subscriber stays.
+    """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
         if group_rows.is_group(session, subscriber.id):
             raise UsageError(f"{email} stands for a group (digest group delete, or change --no-list)")
-        token = subscriber.feed_token
+        # The feeds first: without the reader nobody would know whose they are. Of one who stays they are
+        # written again.
+        drop_feeds(feeds_dir, subscriber.feed_token)
         subscriber_rows.delete_subscriber(session, subscriber)
-    for kind in ("rss", "atom", "json"):
-        (feeds_dir / f"{token}.{kind}").unlink(missing_ok=True)
-
-
-def feed_links(name: str, *, base_url: str | None, feeds_dir: Path) -> FeedLinks:
-    """Where the feeds of that name are found: on the web where there is one, else as files."""
-
-    def link(kind: str) -> str:
-        return f"{base_url}/feeds/{name}.{kind}" if base_url else (feeds_dir / f"{name}.{kind}").as_uri()
-
-    return FeedLinks(rss=link("rss"), atom=link("atom"), json=link("json"))
 
 
 def show_subscriber(

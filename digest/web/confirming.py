@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from digest.models import SignUp
 from digest.pipeline import signing_up
+from digest.pipeline.feed_files import feed_links
 from digest.pipeline.letters import CONFIRMING
-from digest.pipeline.readers import feed_links
 from digest.pipeline.wishes import Wishes
 from digest.storage import subscribers as subscriber_rows
 from digest.translation import in_language, language, speaking
