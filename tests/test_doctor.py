@@ -410,6 +410,18 @@ def test_secrets_that_everybody_may_read(site: DailyServer, name: str) -> None:
     assert found["mend"].startswith("chmod o-rwx ")
 
 
+def test_a_database_that_everybody_may_read(site: DailyServer) -> None:
+    """Unless its folder keeps them out."""
+    write_settings(site, "")
+    ok("status")
+    Path("data/digest.db").chmod(0o644)
+    assert [one["level"] for one in findings(doctor("--offline"), "secrets")] == ["well"]
+    Path("data").chmod(0o701)
+    found = worst(doctor("--offline"), "secrets")
+    assert "digest.db holds readers' addresses" in found["sentence"]
+    assert found["mend"].endswith("data/digest.db*")
+
+
 def test_a_key_that_was_cut_short(site: DailyServer) -> None:
     Path("data/secret.key").write_text("9f86d0")
     Path("data/secret.key").chmod(0o600)

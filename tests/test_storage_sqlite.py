@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -264,3 +265,22 @@ def test_storage_does_not_load_what_is_slow_to_load() -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_new_file_and_those_beside_it_are_their_owners_alone(tmp_path: Path) -> None:
+    """Whatever the folder lets in; one that is there keeps its mode."""
+    path = tmp_path / "new.db"
+    database = Database(f"sqlite:///{path}")
+    before = os.umask(0o022)
+    try:
+        database.upgrade()
+        with database.write() as session:
+            session.connection().exec_driver_sql("CREATE TABLE something (id INTEGER)")
+            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.glob("new.db*")}
+    finally:
+        os.umask(before)
+    assert modes == {"new.db": 0o600, "new.db-wal": 0o600, "new.db-shm": 0o600}
+    path.chmod(0o640)
+    database.upgrade()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    database.close()

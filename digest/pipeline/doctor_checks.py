@@ -258,8 +258,8 @@ def _zones(settings: Settings, patient: Patient) -> Iterator[Finding]:
 # --- secrets -----------------------------------------------------------------------------------------
 
 
-def _secrets(settings: Settings, _: Patient) -> Iterator[Finding]:
-    faults = [*_weak_keys(settings), *_open_files(settings)]
+def _secrets(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    faults = [*_weak_keys(settings), *_open_files(settings), *_open_database_file(patient)]
     yield from faults
     if not faults:
         yield Finding("secrets", Level.WELL, "strong, and in nobody else's reach")
@@ -294,6 +294,16 @@ def _open_files(settings: Settings) -> Iterator[Finding]:
         if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o007:
             sentence = f"{path} holds secrets, and everybody on this machine may read it"
             yield Finding("secrets", Level.WRONG, sentence, f"chmod o-rwx {path}")
+
+
+def _open_database_file(patient: Patient) -> Iterator[Finding]:
+    """The database as others on this machine may read it, where its folder does not keep them out."""
+    path = patient.database.path if patient.database is not None else None
+    if path is None or not path.is_file():
+        return
+    if stat.S_IMODE(path.stat().st_mode) & 0o007 and stat.S_IMODE(path.parent.stat().st_mode) & 0o001:
+        sentence = f"{path} holds readers' addresses, and everybody on this machine may read it"
+        yield Finding("secrets", Level.WRONG, sentence, f"chmod o-rwx {path}*")
 
 
 # --- addresses, models, backups ----------------------------------------------------------------------

@@ -6,10 +6,11 @@ PostgreSQL: a writer holds one advisory lock for its transaction, so that a writ
 nobody else writes between what it reads and what it stores.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,7 @@ class Database:
                 raise StorageError(
                     f"the folder {self.path.parent} cannot be made: {error.strerror}"
                 ) from error
+            _make_private(self.path)
         with self._border():
             with self._reader.connect() as connection:
                 revision = upgrading.check(connection, self.place)
@@ -229,6 +231,17 @@ def _parse_url(text: str) -> URL:
     if is_sqlite and (url.database in (None, "", ":memory:") or url.host or url.query):
         raise StorageError("the database has to be a file, such as sqlite:////home/me/digest.db")
     return url
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file for its owner alone; SQLite gives those beside it the same mode.
+
+    One that is there is not even opened: to close it would end the locks that SQLite has on it. Where it
+    cannot be made, SQLite says so next.
+    """
+    if not path.exists():
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _sqlite_engine(url: URL, busy_timeout_s: float) -> Engine:
