@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
-from digest.app import make_app
+import pytest
+
+from digest import keeping
+from digest.app import App, make_app
 from digest.config import Settings
+from digest.pipeline.moment import Moment
+from digest.runs import RunOutcome
 from tests.cli_runner import ok, run
 from tests.storage_rows import NOW, add_issue, add_papers, add_reader, make_delivery, make_entry
 
@@ -75,6 +80,21 @@ def test_prune_tells_what_would_go_and_what_went() -> None:
     assert told.startswith("would go: ")
     assert "1 issues of which the titles stay" in told
     assert ok(later, "prune", "--dry-run", "--json").json["issues_put_away"] == 1
+
+
+def test_a_compacting_that_finds_another_at_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nightly pruning may begin between the two."""
+    fill(configure("first"))
+    compact = keeping.run_compact
+
+    def late(app: App, moment: Moment) -> RunOutcome:
+        with app.lock("prune"):
+            return compact(app, moment)
+
+    monkeypatch.setattr(keeping, "run_compact", late)
+    ran = ok(AT, "prune", "--compact")
+    assert ran.out == "nothing is too old\n"
+    assert "was not written anew" in ran.err
 
 
 def test_compacting_is_told_in_bytes() -> None:

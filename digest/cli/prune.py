@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.state import Json, print_json, print_lines, progress, state
+from digest.cli.state import Json, note, print_json, print_lines, progress, state
 
 MB = 1e6
 # What each count is, in words.
@@ -21,6 +21,7 @@ WORDS = {
     "issues": "issues without papers",
     "shown_papers": "papers as they were shown in such issues",
     "papers": "papers that nobody was sent, saved or judged",
+    "copies": "copies of the database made before upgrades",
     "learned_states": "states learnt of readers who left",
     "robots": "robots.txt files",
     "domain_pace": "records of slow mail servers",
@@ -52,7 +53,10 @@ def prune(
         counts = dict(result.counts)
         if compact and not dry_run and not result.locked:
             say("writing the file anew")
-            counts["freed"] = counts.get("freed", 0) + run_compact(here.app, here.moment()).counts["freed"]
+            compacted = run_compact(here.app, here.moment())
+            counts["freed"] = counts.get("freed", 0) + compacted.counts.get("freed", 0)
+            if compacted.locked:
+                note("digest: the file was not written anew, since another prune is at work; try again later")
     if as_json:
         print_json(result.as_dict() | counts)
         return

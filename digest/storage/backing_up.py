@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +18,14 @@ from digest.errors import StorageError
 from digest.files import PART
 from digest.storage.faults import explain
 
-__all__ = ["Inside", "copy_database", "find_fault", "keep_copy_before", "look_inside"]
+__all__ = [
+    "Inside",
+    "copy_database",
+    "drop_copies_before",
+    "find_fault",
+    "keep_copy_before",
+    "look_inside",
+]
 
 # Copies made before upgrades that are kept, the newest.
 KEPT_BEFORE = 2
@@ -108,10 +116,28 @@ def keep_copy_before(path: Path, revision: str) -> Path:
         ) from error
     finally:
         part.unlink(missing_ok=True)
-    copies = sorted(path.parent.glob(f"{path.name}.before-*"), key=lambda one: one.stat().st_mtime_ns)
-    for old in copies[:-KEPT_BEFORE]:
+    for old in _copies_before(path)[:-KEPT_BEFORE]:
         old.unlink(missing_ok=True)
     return target
+
+
+def drop_copies_before(path: Path, made_before: datetime, *, dry_run: bool = False) -> int:
+    """Delete the copies made before upgrades that are older than that, or only count them.
+
+    Who was deleted since is in them. Raises ``StorageError``.
+    """
+    try:
+        old = [one for one in _copies_before(path) if one.stat().st_mtime < made_before.timestamp()]
+        for one in () if dry_run else old:
+            one.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{error.filename} cannot be deleted: {error.strerror}") from error
+    return len(old)
+
+
+def _copies_before(path: Path) -> list[Path]:
+    """The copies made before upgrades, oldest first."""
+    return sorted(path.parent.glob(f"{path.name}.before-*"), key=lambda one: one.stat().st_mtime_ns)
 
 
 def _copy_whole(path: Path, target: Path) -> None:
