@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from digest.app import App
-from digest.errors import DigestError
+from digest.errors import DigestError, UsageError
 from digest.heartbeat import Heartbeat
 from digest.locks import use_case_lock
 from digest.notify import Notifier
