@@ -49,7 +49,7 @@ def run_arm(
             skipped = 0
             if skip_until is not None:
                 app.composer().compose(moment, hold=False)
-                skipped = arming.skip_until(app.database, skip_until, moment.now)
+                skipped = arming.skip_until(app.database, restored, skip_until, moment.now)
             arming.disarm(app.data_dir)
             return RunOutcome({"armed": True, "skipped": skipped} | waits.as_dict()), True
 

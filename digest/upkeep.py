@@ -68,11 +68,11 @@ def run_bounces(app: App, moment: Moment, place: str | None = None, *, progress:
     A copy that does not mail leaves that mailbox alone: what it marked as read, the other machine would miss.
     The outcome is not good where a mail could not be read. Raises ``DigestError`` where none could.
     """
-    setting = app.settings.bounce_mailbox
-    if place is None and setting is not None and app.restored() is None:
-        place = setting.get_secret_value()
     if place is None:
-        return RunOutcome()
+        setting = app.settings.bounce_mailbox
+        if setting is None or app.restored() is not None:
+            return RunOutcome()
+        place = setting.get_secret_value()
     from digest.mailbox import open_mailbox
 
     with app.lock("bounces") as mine:

@@ -107,10 +107,10 @@ def read_restored(data_dir: Path) -> Restored | None:
     path = data_dir / MARKER
     try:
         told: Mapping[str, Any] = json.loads(path.read_bytes())
-        return Restored(str(told["origin"]), datetime.fromisoformat(told["made_at"]))
+        return Restored(str(told["origin"]), datetime.fromisoformat(told["made_at"]).astimezone(UTC))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError):
         return Restored("somewhere", None)
 
 
@@ -148,17 +148,29 @@ def check_choice(
     if skip_until is None and not send and not waits.is_nothing:
         raise UsageError(
             f"{waits.sentence(restored)}. Say what is to happen: with digest arm --skip-until now all of it "
-            "counts as sent already (the other machine did it), with digest arm --send it is sent"
+            "counts as sent already (the other machine did it), but for letters that this copy planned; with "
+            "digest arm --send it is sent"
         )
 
 
-def skip_until(database: Database, until: datetime, now: datetime) -> int:
-    """Count as sent what waits and was due by then; return how many mails."""
+def skip_until(database: Database, restored: Restored, until: datetime, now: datetime) -> int:
+    """Count as sent what waits and was due by then; return how many mails.
+
+    Letters that the copy planned itself, such as confirmations asked of it, stay: nobody else sent them.
+    """
     with database.write() as session:
-        taken = [one.delivery_id for one in waiting_rows.list_unsent(session) if _due(one, now) <= until]
+        taken = [
+            one.delivery_id
+            for one in waiting_rows.list_unsent(session)
+            if _due(one, now) <= until and not _is_own_letter(one, restored)
+        ]
         decisions = [Decision(number, DeliveryStatus.SKIPPED, reason=TAKEN_AS_SENT) for number in taken]
         delivery_rows.decide(session, decisions)
     return len(taken)
+
+
+def _is_own_letter(one: waiting_rows.Unsent, restored: Restored) -> bool:
+    return one.local_date is None and restored.made_at is not None and one.planned_at > restored.made_at
 
 
 def _due(one: waiting_rows.Unsent, now: datetime) -> datetime:
