@@ -1,13 +1,24 @@
-"""Writes files whole or not at all, and tells where there is no room for them."""
+"""Writes files whole or not at all, and tells where there is no room and which files are what they seem."""
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["PART", "flush_folder", "is_full", "write_new", "write_whole"]
+__all__ = [
+    "PART",
+    "flush_folder",
+    "is_full",
+    "is_plain",
+    "leads_inside",
+    "place_new",
+    "write_new",
+    "write_whole",
+]
 
 # What a killed process may leave behind begins so; it is nobody's, and may be deleted once it is old.
 PART = ".part-"
@@ -39,13 +50,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises ``FileExistsError`` where somebody has, and ``OSError``.
     """
     with _written(path, data, mode) as part:
-        try:
-            os.link(part, path)
-            part.unlink()
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links, such as FAT: of two at once the later stays
-            part.replace(path)
+        place_new(part, path)
     flush_folder(path.parent)
 
 
@@ -74,3 +79,29 @@ def _written(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def place_new(part: Path, target: Path) -> None:
+    """Give a whole file its name. Raises ``FileExistsError`` where something has it, else ``OSError``."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, such as FAT: of two at once the later may stay
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        part.rename(target)
+    else:
+        part.unlink()
+
+
+def leads_inside(path: str) -> bool:
+    """Whether a relative path names something below the folder that it is relative to."""
+    parts = Path(path).parts
+    return bool(parts) and "\0" not in path and not Path(path).is_absolute() and ".." not in parts
+
+
+def is_plain(folder: Path, path: str) -> bool:
+    """Whether that path below a folder is a file, and reached through no link. Raises ``OSError``: none."""
+    found = folder / path
+    return stat.S_ISREG(found.lstat().st_mode) and found.resolve() == folder.resolve() / path

@@ -1,23 +1,26 @@
 """Keeping what there is: backups, old rows that go, and copies that are armed.
 
-Each use case has its lock and its record, as those of :mod:`digest.runs` have.
+Each use case on an installation has its lock and its record, as those of :mod:`digest.runs` have; what fills
+an empty place has a lock. A signal ends what writes files at its next step, and what it wrote is taken away.
 """
 
-from collections.abc import Callable
-from contextlib import closing
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from digest.app import App, prepare_data_dir
+from digest.app import App
 from digest.config import Settings
-from digest.errors import UsageError
-from digest.pipeline import arming, backup, dump, prune, restore
+from digest.errors import StorageError, UsageError
+from digest.locks import use_case_lock
+from digest.pipeline import arming, backup, dump, leftovers, load, prune, restore
 from digest.pipeline.moment import Moment
 from digest.runs import RunOutcome, recorded
+from digest.stopping import stop_at_steps
 from digest.storage import space
 from digest.storage.database import Database
 
-__all__ = ["run_arm", "run_backup", "run_compact", "run_load", "run_prune", "run_restore"]
+__all__ = ["run_arm", "run_backup", "run_compact", "run_dump", "run_load", "run_prune", "run_restore"]
 
 Say = Callable[[str], None]
 
@@ -72,11 +75,17 @@ def run_backup(
             return RunOutcome(locked=True)
 
         def work() -> tuple[RunOutcome, bool]:
-            made = backup.make_backup(
-                app.database, app.data_dir, to or settings.backups, moment.ran_at(), progress=progress
-            )
+            with stop_at_steps(progress) as say:
+                made = backup.make_backup(
+                    app.database,
+                    app.data_dir,
+                    to or settings.backups,
+                    moment.ran_at(),
+                    apart=(settings.backups,),
+                    progress=say,
+                )
             keep = settings.backup_keep if to is None else 0
-            deleted = backup.rotate(settings.backups, keep) if keep else 0
+            deleted = backup.rotate(settings.backups, keep, made) if keep else 0
             return RunOutcome(made.as_dict() | {"deleted": deleted}), True
 
         return recorded(app, moment, "backup", work)
@@ -103,6 +112,8 @@ def run_prune(app: App, moment: Moment, *, dry_run: bool = False, progress: Say 
             counts = prune.prune(
                 app.database, days, moment.ran_at(), app.feeds_dir, dry_run=dry_run, progress=progress
             )
+            copied_before = moment.ran_at() - timedelta(days=settings.keep_left_days)
+            counts |= leftovers.clear(app.database, app.data_dir, copied_before, dry_run=dry_run)
             return RunOutcome(counts), True
 
         return work()[0] if dry_run else recorded(app, moment, "prune", work)
@@ -146,14 +157,52 @@ def run_restore(
         )
     plan = restore.plan_restore(folder.absolute(), (to or settings.data_dir).absolute(), place, progress)
     if not dry_run:
-        restore.restore(plan, progress)
-        if armed:
-            arming.disarm(plan.data_dir)
+        with _filling(plan.data_dir), stop_at_steps(progress) as say:
+            restore.restore(plan, say)
+            if armed:
+                arming.disarm(plan.data_dir)
     return plan
 
 
-def run_load(settings: Settings, source: Path, *, armed: bool = False, progress: Say = _silent) -> dump.Dump:
-    """Fill the empty database of the settings, of either kind, from a dump. Raises as ``dump.load`` does."""
-    prepare_data_dir(settings)
-    with closing(Database(settings.effective_database_url)) as database:
-        return dump.load(database, settings.data_dir, source.absolute(), armed=armed, progress=progress)
+def run_dump(
+    app: App, target: Path, *, with_key: bool = False, with_pages: bool = True, progress: Say = _silent
+) -> dump.Dump:
+    """Write everything as plain files, but no backups. Changes nothing; raises as ``dump.write_dump``."""
+    with stop_at_steps(progress) as say:
+        return dump.write_dump(
+            app.database,
+            app.data_dir,
+            target.absolute(),
+            app.now(),
+            with_key=with_key,
+            with_pages=with_pages,
+            apart=(app.settings.backups,),
+            progress=say,
+        )
+
+
+def run_load(
+    settings: Settings, source: Path, *, armed: bool = False, progress: Say = _silent
+) -> load.Loaded:
+    """Fill the empty database of the settings, of either kind, from a dump. Raises as ``load.load`` does."""
+    with (
+        _filling(settings.data_dir),
+        stop_at_steps(progress) as say,
+        closing(Database(settings.effective_database_url)) as database,
+    ):
+        return load.load(database, settings.data_dir, source.absolute(), armed=armed, progress=say)
+
+
+@contextmanager
+def _filling(data_dir: Path) -> Iterator[None]:
+    """Be alone in filling a data directory, which is made. Raises ``UsageError`` where somebody else is."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(f"the data directory {data_dir} cannot be made: {error.strerror}") from error
+    with use_case_lock(data_dir, "restore") as mine:
+        if not mine:
+            raise UsageError(
+                f"something is being restored or loaded into {data_dir}: see that one's end first"
+            )
+        yield

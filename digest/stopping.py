@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["stop_on_signals"]
+from digest.errors import DigestError
+
+__all__ = ["stop_at_steps", "stop_on_signals"]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -39,3 +41,20 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         restore()
+
+
+@contextmanager
+def stop_at_steps(progress: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+    """Let SIGTERM and SIGINT end work that tells its steps: yields what it is to tell them to.
+
+    That raises ``DigestError`` at the step after a signal, so that what was begun can be taken away. Between
+    the last step and the end nothing is raised: what is done is done.
+    """
+    with stop_on_signals() as asked:
+
+        def tell(step: str) -> None:
+            if asked():
+                raise DigestError("stopped, as asked; what was begun was taken away again")
+            progress(step)
+
+        yield tell

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import threading
@@ -15,10 +16,11 @@ import pytest
 
 from digest.app import App, make_app
 from digest.config import Settings
-from digest.errors import StorageError
+from digest.errors import DigestError, StorageError
 from digest.keeping import run_backup
 from digest.pipeline.backup import faults_of, list_backups, make_backup, open_backup, rotate
 from digest.pipeline.moment import Moment
+from digest.stopping import stop_at_steps
 from digest.storage import backing_up, papers
 from tests.cli_runner import ok, run
 from tests.storage_rows import DAY, NOW, add_papers, add_reader, make_entry
@@ -97,11 +99,65 @@ def test_only_so_many_backups_stay(app: App) -> None:
     folders = [backed_up(app, number * DAY) for number in range(4)]
     other = folders[0].parent / "digest-of-mine"
     other.mkdir()
-    assert rotate(folders[0].parent, 2) == 2
+    assert rotate(folders[0].parent, 2, open_backup(folders[3])) == 2
     assert [one.folder for one in list_backups(folders[0].parent)] == [folders[3], folders[2]]
     assert sorted(path.name for path in other.parent.iterdir()) == sorted(
         [other.name, folders[2].name, folders[3].name]
     )
+
+
+def test_a_backup_under_a_clock_that_is_behind_is_not_rotated_away(app: App) -> None:
+    """Those dated later are not counted and not deleted: nobody knows which clock was wrong."""
+    ahead = [
+        make_backup(app.database, app.data_dir, app.settings.backups, NOW + year * 365 * DAY).folder
+        for year in (9, 10)
+    ]
+    older = [backed_up(app, number * DAY) for number in range(2)]
+    made = open_backup(backed_up(app, 2 * DAY))
+    assert rotate(app.settings.backups, 1, made) == 2
+    assert [one.folder for one in list_backups(app.settings.backups)] == [ahead[1], ahead[0], made.folder]
+    assert not any(folder.exists() for folder in older)
+
+
+def test_a_database_of_another_name_is_copied_as_a_database_only(tmp_path: Path) -> None:
+    """Its file and what SQLite keeps beside it are in use, and would spoil the copy if they came along."""
+    folder = tmp_path / "data"
+    app = make_app(Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'db' / 'x.db'}"), now=NOW)
+    with app.database.write() as s:
+        add_papers(s, [make_entry(1)])
+    (folder / "db" / "x.db.before-0001").write_bytes(b"an old copy")
+    (folder / "db" / "x.db.txt").write_bytes(b"a note")
+    assert (folder / "db" / "x.db-wal").exists()
+    assert set(open_backup(backed_up(app)).files) == {"digest.db", "restored.json", "db/x.db.txt"}
+    app.database.close()
+
+
+def test_no_backup_holds_another_wherever_that_lies(app: App) -> None:
+    """Each has the key: those where the settings have them, and those in a folder that somebody chose."""
+    app.settings.backups.mkdir()
+    (app.settings.backups / "of-mine").write_bytes(b"kept with the backups")
+    chosen = app.data_dir / "usb" / "stick"
+    for after, to in ((0, None), (1, chosen), (2, chosen), (3, None)):
+        made = run_backup(app, Moment.of(NOW + after * DAY), to=to, asked=True).counts["backup"]
+        (chosen.parent / ".part-digest-20260101T000000Z").mkdir(parents=True, exist_ok=True)
+        (chosen.parent / ".part-digest-20260101T000000Z" / "secret.key").write_bytes(b"half")
+        files = set(open_backup(Path(made)).files)
+        assert files == {"digest.db", "secret.key", "pages/ab/abcd.gz", "models/model.npz", "restored.json"}
+
+
+def test_a_backup_that_is_told_to_stop_leaves_nothing(app: App) -> None:
+    """A signal ends it at its next step."""
+
+    def signalled(step: str) -> None:
+        told.append(step)
+        if step == "copying the database":
+            signal.raise_signal(signal.SIGTERM)
+
+    told: list[str] = []
+    with pytest.raises(DigestError, match="stopped, as asked"), stop_at_steps(signalled) as say:
+        make_backup(app.database, app.data_dir, app.settings.backups, NOW, progress=say)
+    assert told == ["copying the database"]
+    assert list(app.settings.backups.iterdir()) == []
 
 
 def test_the_nightly_backup_rotates_and_can_be_turned_off(tmp_path: Path) -> None:
@@ -209,6 +265,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     assert "cannot be written to" in ran.err
 
 
+def manifest_of(files: dict[str, object]) -> str:
+    return json.dumps({"format": 1, "made_at": "2026-01-01T00:00:00+00:00", "files": files})
+
+
 @pytest.mark.parametrize(
     ("manifest", "words"),
     [
@@ -216,9 +276,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
         ("{", "cannot be read"),
         (json.dumps({"format": 99}), "newer version"),
         (
-            json.dumps({"format": 1, "made_at": "2026-01-01T00:00:00+00:00", "files": {"../x": [1, "a"]}}),
+            manifest_of({"../x": [1, "a"]}),
             "outside",
         ),
+        (manifest_of({"": [1, "a"], "restored.json": [1, "a"]}), "outside"),
+        (manifest_of({"a\0b": [1, "a"], "restored.json": [1, "a"]}), "outside"),
+        (manifest_of({"secret.key": [1, "a"]}), "has no restored.json"),
+        (manifest_of({"restored.json": [1e999, "a"]}), "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
     ],
 )
 def test_a_manifest_that_is_none_of_ours_is_refused(tmp_path: Path, manifest: str | None, words: str) -> None:

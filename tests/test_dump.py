@@ -15,7 +15,8 @@ from sqlalchemy import JSON
 from digest.errors import StorageError, UsageError
 from digest.models import metadata
 from digest.pipeline.arming import read_restored
-from digest.pipeline.dump import Dump, load, write_dump
+from digest.pipeline.dump import Dump, write_dump
+from digest.pipeline.load import load
 from digest.storage import subscribers, upgrading
 from digest.storage.database import Database
 from digest.storage.search import search_papers

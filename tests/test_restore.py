@@ -1,5 +1,8 @@
 """Restoring: into an empty place, checked first; and a copy that does not mail until it is armed."""
 
+import hashlib
+import json
+import os
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,16 +11,19 @@ import pytest
 
 from digest.app import App, make_app
 from digest.config import Settings
-from digest.errors import DeliveryError, StorageError, UsageError
+from digest.errors import DeliveryError, DigestError, StorageError, UsageError
 from digest.keeping import run_arm, run_backup, run_restore
+from digest.locks import use_case_lock
 from digest.pipeline.arming import MARKER, read_restored
 from digest.pipeline.backup import make_backup
 from digest.pipeline.letters import make_test_letter
 from digest.pipeline.moment import Moment
+from digest.pipeline.restore import plan_restore, restore
 from digest.pipeline.status import look_at_status
 from digest.runs import run_compose, run_deliver, run_letter
-from digest.storage import deliveries, papers, subscribers
+from digest.storage import deliveries, letters, papers, subscribers
 from digest.storage.database import Database
+from digest.upkeep import run_bounces
 from tests.storage_rows import (
     DAY,
     HOUR,
@@ -61,6 +67,12 @@ def copy(app: App, tmp_path: Path) -> App:
     restored = make_app(settings_of(tmp_path / "copy"), now=NOW)
     yield restored
     restored.database.close()
+
+
+def files_in(folder: Path) -> set[str]:
+    """What lies there, but for the locks, which stay and mean nothing."""
+    paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {path for path in paths if not path.startswith("locks/")}
 
 
 def mails(app: App) -> int:
@@ -152,8 +164,89 @@ def test_a_restore_that_fails_takes_its_files_away(
         patch.setattr("os.fsync", full)
         with pytest.raises(StorageError, match="taken away again"):
             run_restore(settings_of(tmp_path / "copy"), folder)
-    assert [path for path in (tmp_path / "copy").rglob("*") if path.is_file()] == []
+    assert files_in(tmp_path / "copy") == set()
     assert run_restore(settings_of(tmp_path / "copy"), folder).left_out == {}
+
+
+def test_of_two_restores_at_once_one_is_refused_and_harms_nothing(app: App, tmp_path: Path) -> None:
+    """Both found the place empty; the second neither begins beside the first nor after it."""
+    folder, to = back_up(app), tmp_path / "copy"
+    to.mkdir()
+    with use_case_lock(to, "restore"), pytest.raises(UsageError, match="see that one's end first"):
+        run_restore(settings_of(to), folder)
+    assert files_in(to) == set()
+    first, second = (plan_restore(folder, to, None) for _ in range(2))
+    restore(first)
+    with pytest.raises(UsageError, match="is there already"):
+        restore(second)
+    assert files_in(to) == {MARKER, "digest.db", "secret.key", "pages/page.gz"}
+
+
+@pytest.mark.parametrize("name", ["secret.key", "digest.db"])
+def test_what_appears_while_a_restore_works_is_neither_replaced_nor_deleted(
+    app: App, tmp_path: Path, name: str
+) -> None:
+    """Somebody starts the program there; the restore fails and takes only its own away."""
+    (app.data_dir / "pages" / "ab").mkdir()
+    (app.data_dir / "pages" / "ab" / "page.gz").write_bytes(b"a page")
+    folder, there = back_up(app), tmp_path / "copy" / name
+
+    def appear(step: str) -> None:
+        if step.startswith("0 of") and (tmp_path / "copy" / MARKER).exists():
+            there.write_bytes(b"mine")
+
+    with pytest.raises(StorageError, match=f"{name} cannot be written: File exists"):
+        run_restore(settings_of(tmp_path / "copy"), folder, progress=appear)
+    assert files_in(tmp_path / "copy") == {name}
+    assert there.read_bytes() == b"mine"
+    there.unlink()
+    assert run_restore(settings_of(tmp_path / "copy"), folder).left_out == {}
+
+
+def test_what_a_killed_restore_left_of_the_database_is_in_nobodys_way(app: App, tmp_path: Path) -> None:
+    """Half a database has another name."""
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / ".part-digest.db").write_bytes(b"half")
+    run_restore(settings_of(tmp_path / "copy"), back_up(app))
+    assert (tmp_path / "copy" / "digest.db").exists()
+    assert not (tmp_path / "copy" / ".part-digest.db").exists()
+
+
+def test_a_log_that_would_spoil_the_database_is_not_restored_beside_it(app: App, tmp_path: Path) -> None:
+    """A backup put together by hand has the raw files of a database that is named otherwise."""
+    folder = back_up(app)
+    told = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "x.db-wal").write_bytes(b"a log")
+    told["files"]["x.db-wal"] = (5, hashlib.sha256(b"a log").hexdigest())
+    (folder / "manifest.json").write_text(json.dumps(told))
+    to = tmp_path / "copy"
+    with pytest.raises(StorageError, match=r"x\.db-wal, which would spoil the database"):
+        run_restore(Settings(data_dir=to, database_url=f"sqlite:///{to / 'x.db'}"), folder)
+    assert not to.exists()
+
+
+def test_a_link_or_a_pipe_in_a_backup_is_not_followed(app: App, tmp_path: Path) -> None:
+    """What is restored was in the backup, and a pipe would be waited on for ever."""
+    folder = back_up(app)
+    (tmp_path / "elsewhere").write_bytes((folder / "secret.key").read_bytes())
+    for make in (lambda path: path.symlink_to(tmp_path / "elsewhere"), os.mkfifo):
+        (folder / "secret.key").unlink()
+        make(folder / "secret.key")
+        with pytest.raises(StorageError, match=r"secret\.key is no plain file"):
+            run_restore(settings_of(tmp_path / "copy"), folder)
+
+
+def test_a_restore_that_is_stopped_by_a_signal_takes_its_files_away(app: App, tmp_path: Path) -> None:
+    """As it does when it fails."""
+    folder = back_up(app)
+
+    def stop(step: str) -> None:
+        if step == "the database":
+            raise DigestError("stopped")
+
+    with pytest.raises(DigestError, match="stopped"):
+        run_restore(settings_of(tmp_path / "copy"), folder, progress=stop)
+    assert files_in(tmp_path / "copy") == set()
 
 
 def test_without_a_database_the_rest_is_backed_up_and_restored(app: App, tmp_path: Path) -> None:
@@ -203,6 +296,22 @@ def test_a_backup_copied_by_hand_does_not_mail_either(app: App, tmp_path: Path) 
     """The mark is in the backup itself."""
     shutil.copytree(back_up(app), tmp_path / "by-hand")
     assert read_restored(tmp_path / "by-hand") is not None
+
+
+def test_a_copy_takes_no_mail_from_the_mailbox_unless_told_to(app: App, tmp_path: Path) -> None:
+    """The other machine reads it: what the copy marks as read would be lost to it. A command may."""
+    new = tmp_path / "box" / "new"
+    new.mkdir(parents=True)
+    (new / "1").write_bytes(b"From: ada@example.org\nSubject: unsubscribe\n\n")
+    settings = Settings(data_dir=tmp_path / "copy", bounce_mailbox=str(tmp_path / "box"))
+    run_restore(settings, back_up(app))
+    copy = make_app(settings, now=NOW)
+    assert run_bounces(copy, Moment.of(NOW)).counts == {}
+    assert run_bounces(copy, Moment.of(NOW), str(tmp_path / "box")).counts["read"] == 1
+    (new / "2").write_bytes(b"From: ada@example.org\nSubject: unsubscribe\n\n")
+    assert run_arm(copy, Moment.of(NOW), send=True).ok
+    assert run_bounces(copy, Moment.of(NOW)).counts["read"] == 1
+    copy.database.close()
 
 
 def test_a_mark_that_cannot_be_read_still_counts(copy: App) -> None:
@@ -266,6 +375,28 @@ def test_mail_half_sent_when_the_backup_was_made_counts_too(app: App, tmp_path: 
     assert run_arm(copy, Moment.of(NOW), skip_until=NOW).counts["skipped"] == 2
     assert run_deliver(copy, Moment.of(NOW)).counts["sent"] == 0
     copy.database.close()
+
+
+def test_a_letter_that_the_copy_planned_itself_is_never_taken_as_sent(app: App, tmp_path: Path) -> None:
+    """Who signs up at the copy gets their confirmation; a letter from before the backup does not go twice."""
+    plan_a_letter(app, 1, NOW - 5 * HOUR)
+    run_restore(settings_of(tmp_path / "copy"), back_up(app, NOW - 4 * HOUR))
+    copy = make_app(settings_of(tmp_path / "copy"), now=NOW)
+    plan_a_letter(copy, 2, NOW - HOUR)
+    with pytest.raises(UsageError, match="but for letters that this copy planned"):
+        run_arm(copy, Moment.of(NOW))
+    assert run_arm(copy, Moment.of(NOW), skip_until=NOW).counts["skipped"] == 2
+    assert run_deliver(copy, Moment.of(NOW)).counts["sent"] == 1
+    with copy.database.read() as s:
+        statuses = {one.recipient: one.status for one, _, _ in deliveries.list_deliveries(s)}
+    assert (statuses["1@example.org"], statuses["2@example.org"]) == ("skipped", "sent")
+    copy.database.close()
+
+
+def plan_a_letter(app: App, number: int, now: datetime) -> None:
+    with app.database.write() as s:
+        letter = make_test_letter("Digest", f"{number}@example.org", now)
+        letters.plan_letter(s, letter, message_id=f"<{number:016x}@example.org>", now=now)
 
 
 def test_where_nothing_waits_arming_asks_nothing(copy: App) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from digest.cli.state import Json, minute, print_json, print_lines, progress, state
+from digest.cli.state import Json, minute, note, print_json, print_lines, progress, state
 
 
 def register(cli: typer.Typer) -> None:
@@ -28,19 +28,13 @@ def dump(
     as_json: Json = False,
 ) -> None:
     """Write everything as plain files: a line of JSON for each row, pages as they are."""
-    from digest.pipeline.dump import write_dump
+    from digest.keeping import run_dump
 
     app = state(context).app
     with progress("Dumping") as say:
-        made = write_dump(
-            app.database,
-            app.data_dir,
-            target.absolute(),
-            app.now(),
-            with_key=with_key,
-            with_pages=with_pages,
-            progress=say,
-        )
+        made = run_dump(app, target, with_key=with_key, with_pages=with_pages, progress=say)
+    if with_key and not made.has_key:
+        note("digest: there is no secret.key, as where secret_key is set: take that setting along yourself")
     if as_json:
         print_json({"dump": str(target)} | made.as_dict())
         return
@@ -63,14 +57,19 @@ def load(
     """Fill an empty database, SQLite or PostgreSQL, from a dump. It does not mail until it is armed."""
     from digest.keeping import run_load
 
+    settings = state(context).settings
     with progress("Loading") as say:
-        loaded = run_load(state(context).settings, source, armed=armed, progress=say)
+        loaded = run_load(settings, source, armed=armed, progress=say)
     if as_json:
         print_json(loaded.as_dict() | {"armed": armed})
-        return
-    told = loaded.as_dict()
-    print_lines(
-        f"{sum(told['rows'].values())} rows and {told['files']} files of {minute(loaded.made_at)} loaded"
-    )
-    if not armed:
-        print_lines("  it does not mail until you say so: digest arm")
+    else:
+        rows = sum(number for number, _ in loaded.dump.tables.values())
+        print_lines(f"{rows} rows and {loaded.brought} files of {minute(loaded.dump.made_at)} loaded")
+        if not armed:
+            print_lines("  it does not mail until you say so: digest arm")
+    if loaded.dump.has_key and settings.secret_key is not None:
+        note("digest: secret_key is set, so the dump's secret.key does not count: see secret_key_old")
+    for path, words in loaded.left_out.items():
+        note(f"digest: {path} {words} and is left out; it is made again, or was only kept to be read again")
+    if loaded.left_out:
+        raise typer.Exit(1)

@@ -25,6 +25,8 @@ WORDS = {
     "learned_states": "states learnt of readers who left",
     "robots": "robots.txt files",
     "domain_pace": "records of slow mail servers",
+    "copies_before": "copies of the database made before an upgrade",
+    "halves": "halves of files",
 }
 
 

@@ -10,7 +10,7 @@ A backup is a folder::
 
 It is written under another name, read again, and only then given its own: what has the name is whole. Pages
 do not change, so those that the backup before holds already are shared with it (hard links). Left out are
-mail that was sent into files, locks, and other backups.
+mail that was sent into files, locks, and other backups, wherever they lie.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,16 +27,20 @@ from typing import Any
 
 from digest import __version__
 from digest.errors import StorageError
-from digest.files import PART, write_whole
+from digest.files import PART, flush_folder, is_plain, leads_inside, write_whole
 from digest.pipeline.arming import MARKER, Restored, mark_restored
 from digest.storage import backing_up
 from digest.storage.database import Database
 
 __all__ = [
     "DATABASE",
+    "LOSABLE",
     "MANIFEST",
     "Backup",
+    "Say",
+    "copy_file",
     "faults_of",
+    "find_faults",
     "list_backups",
     "list_files",
     "make_backup",
@@ -50,6 +54,8 @@ DATABASE = "digest.db"
 NAME = re.compile(r"digest-\d{8}T\d{6}Z(-\d+)?")
 # What lies in the data directory and is no part of a backup: what was sent, what means nothing elsewhere.
 LEFT_OUT = frozenset({"locks", "outbox", "outbox.mbox", MARKER, MANIFEST})
+# What is made again when it is missing: pages are only read again, the rest is written anew.
+LOSABLE = ("pages/", "models/", "feeds/")
 PAGES = "pages/"
 CHUNK = 2**20
 
@@ -85,12 +91,18 @@ class Backup:
 
 
 def make_backup(
-    database: Database, data_dir: Path, folder: Path, now: datetime, *, progress: Say = lambda _: None
+    database: Database,
+    data_dir: Path,
+    folder: Path,
+    now: datetime,
+    *,
+    apart: Sequence[Path] = (),
+    progress: Say = lambda _: None,
 ) -> Backup:
     """Write a backup into ``folder`` and read it again.
 
-    Whoever calls sees to it that nobody else does so meanwhile. Raises ``StorageError`` where it cannot be
-    written whole; then nothing is left of it.
+    Folders ``apart`` are no part of it, nor is this one. Whoever calls sees to it that nobody else does so
+    meanwhile. Raises ``StorageError`` where it cannot be written whole; then nothing is left of it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,11 +113,12 @@ def make_backup(
         part = folder / f"{PART}{target.name}"
         part.mkdir(mode=0o700)
         try:
-            _fill(part, target.name, database, data_dir, folder, before, now, progress)
+            paths = list_files(data_dir, database.path, (folder, *apart))
+            _fill(part, target.name, database, data_dir, paths, before, now, progress)
             progress("reading it again")
             _check(part)
             part.rename(target)
-            _flush(folder)
+            flush_folder(folder)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
@@ -118,36 +131,53 @@ def make_backup(
 
 def open_backup(folder: Path) -> Backup:
     """What the manifest says. Raises ``StorageError`` where there is none, or one of a later version."""
+    if not (folder / MANIFEST).is_file():
+        raise StorageError(f"{folder} is no backup: it has no {MANIFEST}")
     try:
         told = json.loads((folder / MANIFEST).read_bytes())
         if told["format"] > FORMAT:
             raise StorageError(f"{folder} was written by a newer version of this program")
         files = {path: (int(size), str(digest)) for path, (size, digest) in told["files"].items()}
-        made_at = datetime.fromisoformat(told["made_at"])
-    except FileNotFoundError as error:
-        raise StorageError(f"{folder} is no backup: it has no {MANIFEST}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        made_at = datetime.fromisoformat(told["made_at"]).astimezone(UTC)
+    except (
+        OSError,
+        ArithmeticError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise StorageError(
             f"the manifest of {folder} cannot be read, so the backup cannot be used"
         ) from error
-    if any(Path(path).is_absolute() or ".." in Path(path).parts for path in files):
+    if not all(leads_inside(path) for path in files):
         raise StorageError(f"{folder} names files outside of it: it is not one of our backups")
+    if MARKER not in files:
+        raise StorageError(f"{folder} has no {MARKER}: it is not one of our backups")
     return Backup(folder, made_at, told.get("revision"), files)
 
 
 def faults_of(backup: Backup, progress: Say = lambda _: None) -> dict[str, str]:
     """What is wrong with its files, by path: each is read whole and held against the manifest."""
+    return find_faults(backup.folder, backup.files, progress)
+
+
+def find_faults(
+    folder: Path, files: Mapping[str, tuple[int, str]], progress: Say = lambda _: None
+) -> dict[str, str]:
+    """The same for any folder and the (size, SHA-256) of its files by path."""
     faults = {}
-    for number, (path, (size, digest)) in enumerate(sorted(backup.files.items())):
+    for number, (path, told) in enumerate(sorted(files.items())):
         try:
-            found = _digest_of(backup.folder / path)
+            if not is_plain(folder, path):
+                faults[path] = "is no plain file"
+            elif _digest_of(folder / path) != told:
+                faults[path] = "is damaged"
         except OSError as error:
             faults[path] = f"cannot be read ({error.strerror})"
-            continue
-        if found != (size, digest):
-            faults[path] = "is damaged"
         if number % 100 == 0:
-            progress(f"{number} of {len(backup.files)} files")
+            progress(f"{number} of {len(files)} files")
     return faults
 
 
@@ -161,9 +191,16 @@ def list_backups(folder: Path) -> list[Backup]:
     return sorted(found, key=lambda one: (one.made_at, one.folder.name), reverse=True)
 
 
-def rotate(folder: Path, keep: int) -> int:
-    """Delete all but the newest ``keep`` backups of a folder; return how many. Raises ``StorageError``."""
-    old = list_backups(folder)[keep:]
+def rotate(folder: Path, keep: int, made: Backup) -> int:
+    """Delete all but the newest ``keep`` backups of a folder; return how many. Raises ``StorageError``.
+
+    The one just ``made`` stays, and so do those dated later, of which nobody knows how old they are: one of
+    the clocks was wrong.
+    """
+    before = [
+        one for one in list_backups(folder) if one.folder != made.folder and one.made_at <= made.made_at
+    ]
+    old = before[keep - 1 :]
     for backup in old:
         # Under another name first: half of a backup must not pass for one.
         part = folder / f"{PART}{backup.folder.name}"
@@ -188,7 +225,7 @@ def _fill(
     name: str,
     database: Database,
     data_dir: Path,
-    folder: Path,
+    paths: Iterator[str],
     before: Backup | None,
     now: datetime,
     progress: Say,
@@ -205,7 +242,7 @@ def _fill(
         files[DATABASE] = _digest_of(part / DATABASE)
     mark_restored(part, Restored(name, now))
     files[MARKER] = _digest_of(part / MARKER)
-    for number, path in enumerate(list_files(data_dir, folder)):
+    for number, path in enumerate(paths):
         if number % 100 == 0:
             progress(f"{number} files copied")
         with suppress(FileNotFoundError):  # deleted meanwhile
@@ -219,7 +256,7 @@ def _fill(
     }
     write_whole(part / MANIFEST, json.dumps(manifest, indent=1).encode())
     for one in (part, *(path for path in part.rglob("*") if path.is_dir())):
-        _flush(one)
+        flush_folder(one)
 
 
 def _check(part: Path) -> None:
@@ -230,20 +267,31 @@ def _check(part: Path) -> None:
         raise StorageError(f"{path} {words} after it was written: see whether the disk is sound")
 
 
-def list_files(data_dir: Path, backups: Path | None = None) -> Iterator[str]:
-    """The paths below the data directory that belong into a backup; ``backups`` is where those are kept."""
-    backups = backups or data_dir / "backups"
-    if not data_dir.is_dir():
-        return
-    for top in sorted(data_dir.iterdir()):
-        if top.name in LEFT_OUT or top.name.startswith((PART, DATABASE)) or _same(top, backups):
+def list_files(data_dir: Path, database: Path | None = None, apart: Sequence[Path] = ()) -> Iterator[str]:
+    """The paths below the data directory that belong into a backup or a dump.
+
+    Left out are the file of the ``database`` and what lies beside that, since it is copied in its own way;
+    folders ``apart``; and backups, wherever they lie: each has the key in it.
+    """
+    for top in sorted(data_dir.iterdir()) if data_dir.is_dir() else ():
+        if top.name in LEFT_OUT or top.name.startswith(DATABASE) or _is_apart(top, database, apart):
             continue
         if top.is_file():
             yield top.name
-        for path in sorted(top.rglob("*")) if top.is_dir() else ():
-            is_backup = _same(path, backups) or any(_same(one, backups) for one in path.parents)
-            if path.is_file() and not path.name.startswith(".") and not is_backup:
-                yield path.relative_to(data_dir).as_posix()
+        for here, folders, names in os.walk(top):
+            folders[:] = sorted(name for name in folders if not _is_apart(Path(here, name), database, apart))
+            for path in (Path(here, name) for name in sorted(names) if not name.startswith(".")):
+                if path.is_file() and not _is_apart(path, database, apart):
+                    yield path.relative_to(data_dir).as_posix()
+
+
+def _is_apart(path: Path, database: Path | None, apart: Sequence[Path]) -> bool:
+    if path.name.startswith(PART):
+        return True
+    if path.is_dir():
+        is_backup = NAME.fullmatch(path.name) is not None and (path / MANIFEST).is_file()
+        return is_backup or any(_same(path, one) for one in apart)
+    return database is not None and backing_up.is_beside(path, database)
 
 
 def _same(path: Path, other: Path) -> bool:
@@ -259,24 +307,32 @@ def _take(source: Path, target: Path, path: str, before: Backup | None) -> tuple
     if before is not None and path.startswith(PAGES) and path in before.files:
         known = before.files[path]
         with suppress(OSError):
-            if source.stat().st_size == known[0] and _digest_of(before.folder / path) == known:
+            is_same = source.stat().st_size == known[0] and is_plain(before.folder, path)
+            if is_same and _digest_of(before.folder / path) == known:
                 os.link(before.folder / path, target)
                 return known
     return copy_file(source, target)
 
 
 def copy_file(source: Path, target: Path) -> tuple[int, str]:
-    """Copy a file, flushed to the disk and for its owner alone; return its size and SHA-256."""
+    """Copy a file to a new one, flushed to the disk and for its owner alone; return its size and SHA-256.
+
+    Raises ``OSError``, above all where the new one is there already; then nothing is left of the copy.
+    """
     digest, size = hashlib.sha256(), 0
     with source.open("rb") as old:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as new:
-            while chunk := old.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                new.write(chunk)
-            new.flush()
-            os.fsync(new.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as new:
+                while chunk := old.read(CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    new.write(chunk)
+                new.flush()
+                os.fsync(new.fileno())
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
     return size, digest.hexdigest()
 
 
@@ -284,11 +340,3 @@ def _digest_of(path: Path) -> tuple[int, str]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return file.tell(), digest.hexdigest()
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

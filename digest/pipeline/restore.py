@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from digest.errors import StorageError, UsageError
-from digest.files import PART
+from digest.files import PART, place_new
 from digest.pipeline.arming import MARKER
-from digest.pipeline.backup import DATABASE, Backup, copy_file, faults_of, open_backup
+from digest.pipeline.backup import DATABASE, LOSABLE, Backup, copy_file, faults_of, open_backup
 from digest.storage import backing_up, upgrading
 from digest.storage.backing_up import Inside
 
 __all__ = ["Plan", "plan_restore", "restore"]
-
-# What is made again when it is missing: pages are only read again, the rest is written anew.
-LOSABLE = ("pages/", "models/", "feeds/")
 
 Say = Callable[[str], None]
 
@@ -56,6 +53,13 @@ def plan_restore(folder: Path, data_dir: Path, database: Path | None, progress: 
     """
     backup = open_backup(folder)
     database = database or data_dir / DATABASE
+    for path in backup.files:
+        # SQLite would take such a log for the copy's own, and spoil it.
+        if path != DATABASE and backing_up.is_beside(data_dir / path, database):
+            raise StorageError(
+                f"{folder} holds {path}, which would spoil the database if it lay beside it: "
+                "restore elsewhere with --to"
+            )
     _check_place(backup, data_dir, database)
     faults = faults_of(backup, progress)
     for path, words in faults.items():
@@ -77,8 +81,11 @@ def plan_restore(folder: Path, data_dir: Path, database: Path | None, progress: 
 def restore(plan: Plan, progress: Say = lambda _: None) -> None:
     """Do what was planned. The mark that this is a copy comes first, the database last.
 
-    Raises ``StorageError`` where something cannot be written; what was written before is taken away again.
+    Whoever calls sees to it that nobody else fills the same place meanwhile. Raises ``UsageError`` where that
+    is taken since it was planned, ``StorageError`` where something cannot be written; what was written
+    before is taken away again, and nothing else.
     """
+    _check_place(plan.backup, plan.data_dir, plan.database)
     paths = [path for path in sorted(plan.backup.files) if path not in (MARKER, DATABASE)]
     written: list[Path] = []
     try:
@@ -91,8 +98,9 @@ def restore(plan: Plan, progress: Say = lambda _: None) -> None:
         if plan.inside is not None:
             progress("the database")
             part = plan.database.with_name(f"{PART}{plan.database.name}")
+            part.unlink(missing_ok=True)  # of one that was killed
             _take(plan, DATABASE, part, written)
-            part.rename(plan.database)
+            place_new(part, plan.database)
             written.append(plan.database)
     except BaseException as error:
         for one in reversed(written):
@@ -100,7 +108,7 @@ def restore(plan: Plan, progress: Say = lambda _: None) -> None:
                 one.unlink()
         if isinstance(error, OSError):
             raise StorageError(
-                f"{error.filename or plan.data_dir} cannot be written: {error.strerror}; "
+                f"{error.filename2 or error.filename or plan.data_dir} cannot be written: {error.strerror}; "
                 "what was written was taken away again"
             ) from error
         raise
@@ -108,8 +116,9 @@ def restore(plan: Plan, progress: Say = lambda _: None) -> None:
 
 def _take(plan: Plan, path: str, target: Path, written: list[Path]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    written.append(target)
-    if copy_file(plan.backup.folder / path, target) != plan.backup.files[path]:
+    copied = copy_file(plan.backup.folder / path, target)
+    written.append(target)  # only now: what was there before is not ours to take away
+    if copied != plan.backup.files[path]:
         raise StorageError(f"{plan.backup.folder / path} changed while it was read; try again")
     # As files are found by their age too.
     told = (plan.backup.folder / path).stat()
@@ -120,7 +129,7 @@ def _check_place(backup: Backup, data_dir: Path, database: Path) -> None:
     tops = {Path(path).parts[0] for path in backup.files if path != DATABASE}
     taken = [data_dir / name for name in sorted(tops) if _is_taken(data_dir / name)]
     if DATABASE in backup.files:
-        beside = (database.with_name(f"{database.name}{end}") for end in ("", "-wal", "-shm", "-journal"))
+        beside = (database.with_name(f"{database.name}{end}") for end in backing_up.SIDECARS)
         taken += [path for path in beside if path.exists()]
     if taken:
         raise UsageError(
@@ -130,4 +139,4 @@ def _check_place(backup: Backup, data_dir: Path, database: Path) -> None:
 
 
 def _is_taken(path: Path) -> bool:
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    return any(not one.is_dir() for one in path.rglob("*")) if path.is_dir() else path.exists()

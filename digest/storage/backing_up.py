@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from digest.errors import StorageError
-from digest.files import PART
+from digest.files import PART, flush_folder
 from digest.storage.faults import explain
 
 __all__ = [
@@ -23,10 +23,14 @@ __all__ = [
     "copy_database",
     "drop_copies_before",
     "find_fault",
+    "is_beside",
     "keep_copy_before",
     "look_inside",
 ]
 
+# What the name of a database's file, and of SQLite's files beside it, ends with.
+SIDECARS = ("", "-wal", "-shm", "-journal")
+BEFORE = ".before-"
 # Copies made before upgrades that are kept, the newest.
 KEPT_BEFORE = 2
 # Beside the copy itself: what SQLite writes meanwhile.
@@ -63,7 +67,9 @@ def copy_database(source: Path, target: Path) -> None:
             old.backup(new, pages=-1)
             # Else it would want a log file beside it as soon as anybody looks into it.
             new.execute("PRAGMA journal_mode=DELETE")
-        _flush(target)
+        with target.open("rb+") as file:
+            os.fsync(file.fileno())
+        flush_folder(target.parent)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -102,7 +108,7 @@ def keep_copy_before(path: Path, revision: str) -> Path:
 
     Raises ``StorageError`` where there is no room for it or it is not whole: then nothing may be upgraded.
     """
-    target = path.with_name(f"{path.name}.before-{revision}")
+    target = path.with_name(f"{path.name}{BEFORE}{revision}")
     part = path.with_name(f"{PART}{target.name}")
     part.unlink(missing_ok=True)
     try:
@@ -137,7 +143,14 @@ def drop_copies_before(path: Path, made_before: datetime, *, dry_run: bool = Fal
 
 def _copies_before(path: Path) -> list[Path]:
     """The copies made before upgrades, oldest first."""
-    return sorted(path.parent.glob(f"{path.name}.before-*"), key=lambda one: one.stat().st_mtime_ns)
+    return sorted(path.parent.glob(f"{path.name}{BEFORE}*"), key=lambda one: one.stat().st_mtime_ns)
+
+
+def is_beside(path: Path, database: Path) -> bool:
+    """Whether a path is that of the database itself, of a file of SQLite's beside it, or of a copy before."""
+    name = database.name
+    is_named = path.name in {f"{name}{end}" for end in SIDECARS} or path.name.startswith(f"{name}{BEFORE}")
+    return is_named and path.parent.resolve() == database.parent.resolve()
 
 
 def _copy_whole(path: Path, target: Path) -> None:
@@ -179,12 +192,3 @@ def _border(source: Path, target: Path | None = None) -> Iterator[None]:
         is_full = target is not None and getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
         fault = explain(error, str(target if is_full else source), reading=False)
         raise fault or StorageError(f"{source} cannot be copied: {error}") from error
-
-
-def _flush(path: Path) -> None:
-    for one, how in ((path, os.O_RDWR), (path.parent, os.O_RDONLY)):
-        descriptor = os.open(one, how)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

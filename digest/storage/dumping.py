@@ -12,11 +12,15 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Connection,
     Date,
     DateTime,
+    Float,
+    Integer,
     LargeBinary,
     MetaData,
+    String,
     Table,
     func,
     insert,
@@ -27,17 +31,28 @@ from sqlalchemy import (
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlmodel import Session
 
-from digest.errors import StorageError, UsageError
+from digest.errors import DigestError, StorageError, UsageError
 from digest.models import metadata
 from digest.storage import upgrading
 from digest.storage.bulk import BATCH, table
 from digest.storage.database import Database
 
-__all__ = ["Row", "iter_rows", "last_ids", "load_tables", "revision_of", "table_names"]
+__all__ = [
+    "Row",
+    "check_empty",
+    "is_empty",
+    "iter_rows",
+    "last_ids",
+    "load_tables",
+    "revision_of",
+    "table_names",
+]
 
 Row = dict[str, Any]
 # Rows held at once.
 STREAMED = 500
+# Of a number, beside its sign.
+MOST_BITS = 63
 
 
 def table_names() -> list[str]:
@@ -74,6 +89,22 @@ def last_ids(s: Session) -> dict[str, int]:
     return {name: known[name] for name in sorted(known) if name in metadata.tables}
 
 
+def check_empty(database: Database) -> None:
+    """Raise ``UsageError`` where the database holds a row of ours. Creates nothing."""
+    if database.path is None or database.path.exists():
+        with database.read() as session:
+            _check_rows(session.connection(), database.place)
+
+
+def is_empty(database: Database) -> bool:
+    """Whether it is known to hold no row of ours."""
+    try:
+        check_empty(database)
+    except DigestError:
+        return False
+    return True
+
+
 def load_tables(
     database: Database,
     revision: str,
@@ -96,7 +127,7 @@ def load_tables(
         _check_empty(connection, database.place, revision)
         upgrading.upgrade(connection, database.place, revision)
         schema = MetaData()
-        schema.reflect(connection, only=_present(connection, names))
+        schema.reflect(connection, only=_check_names(connection, names))
         for one in schema.sorted_tables:
             _insert(connection, one, read(one.name))
         upgrading.upgrade(connection, database.place)
@@ -119,9 +150,7 @@ def _check_empty(connection: Connection, place: str, revision: str) -> None:
     there = upgrading.check(connection, place)
     if there is None:
         return
-    for name in sorted(set(inspect(connection).get_table_names()) & set(metadata.tables)):
-        if connection.execute(select(func.count()).select_from(table(name))).scalar():
-            raise UsageError(f"{place} is not empty: it has {name}; load into a new database")
+    _check_rows(connection, place)
     if there != revision:
         raise UsageError(
             f"{place} has the schema {there}, and the dump is of {revision}: load it into a new database, "
@@ -129,26 +158,42 @@ def _check_empty(connection: Connection, place: str, revision: str) -> None:
         )
 
 
-def _present(connection: Connection, names: Iterable[str]) -> list[str]:
-    there = set(inspect(connection).get_table_names())
-    unknown = sorted(set(names) - there)
-    if unknown:
+def _check_rows(connection: Connection, place: str) -> None:
+    for name in sorted(_tables(connection)):
+        if connection.execute(select(func.count()).select_from(table(name))).scalar():
+            raise UsageError(f"{place} is not empty: it has {name}; load into a new database")
+
+
+def _tables(connection: Connection) -> set[str]:
+    """The tables of ours that there are; a server's schema may have others, and SQLite has its own."""
+    return set(inspect(connection).get_table_names()) & set(metadata.tables)
+
+
+def _check_names(connection: Connection, names: Iterable[str]) -> list[str]:
+    """The tables of the schema, which the dump has to have: all of them and no other."""
+    there = _tables(connection)
+    if unknown := sorted(set(names) - there):
         raise StorageError(f"the dump has a table that is none of ours: {unknown[0]}")
-    return sorted(names)
+    if missing := sorted(there - set(names)):
+        raise StorageError(f"the dump is not whole: it has no {missing[0]}")
+    return sorted(there)
 
 
 def _insert(connection: Connection, into: Table, rows: Iterator[Row]) -> None:
     readers = {
         column.name: _reader(column.type, connection) for column in into.columns if not column.computed
     }
+    computed = {column.name for column in into.columns if column.computed}
     for column in into.columns:
         if isinstance(column.type, JSON):
             column.type = JSON(none_as_null=True)  # where there was nothing, there is nothing
     try:
         while batch := list(islice(rows, BATCH)):
-            values = [{name: read(row[name]) for name, read in readers.items()} for row in batch]
+            values = [
+                _read_row({name: row[name] for name in row.keys() - computed}, readers) for row in batch
+            ]
             connection.execute(insert(into), values)
-    except (KeyError, ValueError, TypeError, AttributeError, StatementError) as error:
+    except (ArithmeticError, ValueError, TypeError, AttributeError, StatementError) as error:
         if isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError)):
             raise  # the database's trouble, not the dump's
         raise StorageError(
@@ -156,22 +201,42 @@ def _insert(connection: Connection, into: Table, rows: Iterator[Row]) -> None:
         ) from error
 
 
+def _read_row(row: Row, readers: Mapping[str, Callable[[Any], Any]]) -> Row:
+    if row.keys() != readers.keys():
+        raise ValueError("it has other columns")
+    return {name: read(row[name]) for name, read in readers.items()}
+
+
 def _reader(kind: object, connection: Connection) -> Callable[[Any], Any]:
-    """What makes of a value in the dump one for that kind of column."""
+    """What makes of a value in the dump one for that kind of column; SQLite would take any for most."""
     naive = connection.dialect.name == "sqlite"
 
     def read_time(value: str) -> datetime:
         at = datetime.fromisoformat(value).astimezone(UTC)
         return at.replace(tzinfo=None) if naive else at
 
-    read: Callable[[Any], Any] = lambda value: value  # noqa: E731 - one of four
-    if isinstance(kind, DateTime):
-        read = read_time
-    elif isinstance(kind, Date):
-        read = date.fromisoformat
-    elif isinstance(kind, LargeBinary):
-        read = base64.b64decode
+    def read_number(value: object) -> object:
+        if type(value) is not int or value.bit_length() > MOST_BITS:
+            raise ValueError("no number that a database can hold")
+        return value
+
+    ways: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+        (DateTime, read_time),
+        (Date, date.fromisoformat),
+        (LargeBinary, base64.b64decode),
+        (Boolean, lambda value: _of_type(value, bool)),
+        (Integer, read_number),
+        (Float, lambda value: _of_type(value, float, int)),
+        (String, lambda value: _of_type(value, str)),
+    )
+    read = next((way for of, way in ways if isinstance(kind, of)), lambda value: value)
     return lambda value: None if value is None else read(value)
+
+
+def _of_type(value: object, *types: type) -> object:
+    if type(value) not in types:
+        raise TypeError("another kind of value")
+    return value
 
 
 _SEQUENCE = text("SELECT pg_get_serial_sequence(:name, 'id')")

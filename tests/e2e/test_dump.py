@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.pipeline.dump import load, write_dump
+from digest.pipeline.dump import write_dump
+from digest.pipeline.load import load
 from digest.storage import subscribers
 from digest.storage.database import Database
 from digest.storage.search import search_papers
