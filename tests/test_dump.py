@@ -4,7 +4,8 @@ import base64
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON
 
-from digest.errors import StorageError, UsageError
+from digest.errors import DigestError, StorageError, UsageError
 from digest.models import metadata
 from digest.pipeline.arming import read_restored
 from digest.pipeline.dump import Dump, write_dump
@@ -20,7 +21,7 @@ from digest.pipeline.load import load
 from digest.storage import subscribers, upgrading
 from digest.storage.database import Database
 from digest.storage.search import search_papers
-from tests.cli_runner import ok
+from tests.cli_runner import ok, run
 from tests.storage_rows import NOW, add_papers, make_entry
 from tests.test_migrations import REVISIONS, make, rows_of
 
@@ -219,6 +220,214 @@ def test_a_damaged_dump_loads_nothing(database: Database, filled: Path, tmp_path
     if (tmp_path / "new" / "digest.db").exists():
         assert not any(rows_of(tmp_path / "new" / "digest.db").values())
     assert read_restored(tmp_path / "new") is None
+
+
+def change_index(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    told = json.loads((folder / "dump.json").read_text())
+    change(told)
+    (folder / "dump.json").write_text(json.dumps(told))
+
+
+def change_rows(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the first row of a table, in a dump whose checksum says that all is well."""
+    path = folder / "tables" / f"{name}.jsonl"
+    first, *rest = path.read_bytes().splitlines()
+    row = json.loads(first)
+    change(row)
+    path.write_bytes(b"\n".join([json.dumps(row).encode(), *rest, b""]))
+    number = [len(rest) + 1, hash_of(path.read_bytes())]
+    change_index(folder, lambda told: told["tables"].update({name: number}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("subscribers", {"id": int("9" * 30)}),
+        ("subscribers", {"id": "9"}),
+        ("subscribers", {"email": 9}),
+        ("subscribers", {"nickname": "ada"}),
+        ("subscribers", {"created_at": "0001-01-01T00:00:00+23:00"}),
+        ("papers", {"title": ["Proteins"]}),
+    ],
+)
+def test_rows_that_are_none_of_the_schema_load_nothing(
+    database: Database, filled: Path, tmp_path: Path, name: str, value: dict[str, object]
+) -> None:
+    """Numbers too long, values of another kind, columns that there are not: SQLite would take them."""
+    dumped(database, filled, tmp_path / "dump")
+    change_rows(tmp_path / "dump", name, lambda row: row.update(value))
+    with pytest.raises(StorageError, match=f"the rows of {name} in the dump are damaged or do not fit"):
+        loaded(tmp_path / "dump", tmp_path / "new")
+    assert not any(rows_of(tmp_path / "new" / "digest.db").values())
+
+
+def test_a_dump_without_one_of_the_tables_loads_nothing(
+    database: Database, filled: Path, tmp_path: Path
+) -> None:
+    """Without those that are not written to, who left would get mail again."""
+    dumped(database, filled, tmp_path / "dump")
+    change_index(tmp_path / "dump", lambda told: told["tables"].pop("suppressions"))
+    with pytest.raises(StorageError, match="not whole: it has no suppressions"):
+        loaded(tmp_path / "dump", tmp_path / "new")
+
+
+def test_a_damaged_page_is_left_out_and_a_damaged_key_loads_nothing(
+    database: Database, filled: Path, tmp_path: Path
+) -> None:
+    """A page is only read again; without the key every link that was mailed would be dead."""
+    dump = tmp_path / "dump"
+    dumped(database, filled, dump, with_key=True)
+    (dump / "pages" / "ab" / "abab.gz").write_bytes(b"a bage")
+    new = Database(f"sqlite:///{tmp_path / 'new' / 'digest.db'}")
+    result = load(new, tmp_path / "new", dump)
+    assert (result.brought, result.left_out) == (1, {"pages/ab/abab.gz": "is damaged"})
+    assert (tmp_path / "new" / "secret.key").read_bytes() == b"a secret"
+    assert not (tmp_path / "new" / "pages" / "ab" / "abab.gz").exists()
+    new.close()
+    (dump / "secret.key").write_bytes(b"a sekret")
+    with pytest.raises(StorageError, match=r"secret\.key of the dump is damaged, so nothing was loaded"):
+        loaded(dump, tmp_path / "other")
+    assert not (tmp_path / "other" / "digest.db").exists()
+
+
+@pytest.mark.parametrize("step", ["0 of 2 files", "papers", "suppressions"])
+def test_a_load_that_is_stopped_leaves_neither_rows_nor_files(
+    database: Database, filled: Path, tmp_path: Path, step: str
+) -> None:
+    """The key comes before the rows; and whoever loads once more finds the place as it was."""
+    dumped(database, filled, tmp_path / "dump", with_key=True)
+    new = Database(f"sqlite:///{tmp_path / 'new' / 'digest.db'}")
+    keys: list[bool] = []
+
+    def stop(told: str) -> None:
+        if told == step and (tmp_path / "new" / "restored.json").exists():
+            keys.append((tmp_path / "new" / "secret.key").exists())
+            raise DigestError("stopped")
+
+    with pytest.raises(DigestError, match="stopped"):
+        load(new, tmp_path / "new", tmp_path / "dump", progress=stop)
+    assert keys == [step != "0 of 2 files"]
+    left = {path.name for path in (tmp_path / "new").rglob("*") if path.is_file()}
+    assert left <= {"digest.db", "digest.db-wal", "digest.db-shm"}
+    load(new, tmp_path / "new", tmp_path / "dump")
+    assert (tmp_path / "new" / "secret.key").read_bytes() == b"a secret"
+    assert meant(new.path) == meant(filled / "digest.db")
+    new.close()
+
+
+def test_another_key_is_neither_replaced_nor_passed_over(
+    database: Database, filled: Path, tmp_path: Path
+) -> None:
+    """Nothing is loaded, and a sentence says what to do; the same key is no hindrance."""
+    dumped(database, filled, tmp_path / "dump", with_key=True)
+    key = tmp_path / "new" / "secret.key"
+    key.parent.mkdir()
+    key.write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"secret\.key is there already, and the dump has another: move it"):
+        loaded(tmp_path / "dump", tmp_path / "new")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["secret.key"]
+    key.write_bytes(b"a secret")
+    loaded(tmp_path / "dump", tmp_path / "new").close()
+    assert key.read_bytes() == b"a secret"
+
+
+def test_a_dump_holds_no_backup_and_lies_in_none(tmp_path: Path) -> None:
+    """Each backup has the key and the database in it."""
+    text = f'data_dir = "{tmp_path / "data"}"\nbackup_dir = "{tmp_path}/data/nightly"\n'
+    Path("digest.toml").write_text(text)
+        f'data_dir = "{tmp_path / "data"}"\nbackup_dir = "{tmp_path}/data/nightly"\n'
+    )
+    ok("key", "show")
+    ok("backup")
+    ok("backup", "--to", str(tmp_path / "data" / "usb"))
+    assert ok("dump", "all", "--json").json["files"] == 0
+    refused = run("dump", str(tmp_path / "data" / "all.tar"))
+    assert (refused.code, "lies in the data directory" in refused.err) == (2, True)
+    ok("dump", str(tmp_path / "data" / "nightly" / "all.tar"), "--with-key")
+    assert ok("dump", "again", "--json").json["files"] == 0
+
+
+def test_an_archive_that_is_none_is_one_sentence(database: Database, filled: Path, tmp_path: Path) -> None:
+    """Bytes that were flipped, nonsense within it, an end too soon, and what our own tools never write."""
+    dumped(database, filled, tmp_path / "dump.tar.gz")
+    whole = (tmp_path / "dump.tar.gz").read_bytes()
+    for harm in (
+        whole[:200] + bytes(byte ^ 0xFF for byte in whole[200:400]) + whole[400:],
+        whole[: len(whole) // 2],
+        b"\xfd7zXZ\x00" + whole,
+        b"",
+    ):
+        (tmp_path / "harmed.tar.gz").write_bytes(harm)
+        with pytest.raises(StorageError):
+            loaded(tmp_path / "harmed.tar.gz", tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["dump.json", "tables/papers.jsonl"])
+def test_json_that_is_too_deep_is_one_sentence(
+    database: Database, filled: Path, tmp_path: Path, path: str
+) -> None:
+    dumped(database, filled, tmp_path / "dump")
+    (tmp_path / "dump" / path).write_bytes(b"[" * 100_000)
+    with pytest.raises(StorageError):
+        loaded(tmp_path / "dump", tmp_path / "new")
+
+
+def test_of_an_archive_only_what_the_index_names_is_unpacked(
+    database: Database, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any order; and nothing for which the disk has no room."""
+    dumped(database, filled, tmp_path / "dump")
+    (tmp_path / "dump" / "bomb").write_bytes(bytes(10**6))
+    with tarfile.open(tmp_path / "by-hand.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "dump", ".")
+    unpacked: set[str] = set()
+
+    def note(step: str) -> None:
+        unpacked.update(path.name for path in (tmp_path / "new").rglob("*") if path.is_file())
+
+    new = Database(f"sqlite:///{tmp_path / 'new' / 'digest.db'}")
+    load(new, tmp_path / "new", tmp_path / "by-hand.tar.gz", progress=note)
+    assert {"papers.jsonl", "abab.gz"} <= unpacked
+    assert "bomb" not in unpacked
+    new.close()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(StorageError, match="too full to unpack"):
+        loaded(tmp_path / "by-hand.tar.gz", tmp_path / "other")
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_full_database_is_told_before_anything_is_unpacked(
+    database: Database, filled: Path, tmp_path: Path
+) -> None:
+    """It is at work there."""
+    (tmp_path / "dump.tar").write_bytes(b"whatever")
+    with pytest.raises(UsageError, match="is not empty"):
+        load(database, filled, tmp_path / "dump.tar")
+
+
+def test_a_link_in_a_dump_is_not_followed(database: Database, filled: Path, tmp_path: Path) -> None:
+    """Neither for rows nor for files."""
+    dumped(database, filled, tmp_path / "dump", with_key=True)
+    for path in ("tables/papers.jsonl", "secret.key"):
+        (tmp_path / "dump" / path).rename(tmp_path / "elsewhere")
+        (tmp_path / "dump" / path).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(StorageError):
+            loaded(tmp_path / "dump", tmp_path / "new")
+
+
+def test_where_the_key_is_a_setting_both_commands_say_so(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no file to take along; and one that came would not count."""
+    shutil.copytree(filled, tmp_path / "data")
+    Path("digest.toml").write_text(f'data_dir = "{tmp_path / "data"}"\n')
+    ok("dump", "keyed", "--with-key")
+    (tmp_path / "data" / "secret.key").unlink()
+    monkeypatch.setenv("DIGEST_SECRET_KEY", "an invented key of enough bytes".replace(" ", "-"))
+    assert "take that setting along yourself" in ok("dump", "plain", "--with-key").err
+    Path("digest.toml").write_text(f'data_dir = "{tmp_path / "elsewhere"}"\n')
+    assert "does not count: see secret_key_old" in ok("load", "keyed").err
 
 
 def test_a_dump_of_a_newer_version_is_refused(database: Database, filled: Path, tmp_path: Path) -> None:
