@@ -42,9 +42,7 @@ def test_what_was_killed_half_way_is_cleared_away_after_a_day(tmp_path: Path) ->
     os.utime(unpacked, (time.time() - 2 * DAY_S,) * 2)
     half, at_work = put(tmp_path / ".part-x", days=2), put(tmp_path / ".part-y", days=0.5)
     (tmp_path / ".part-link").symlink_to(at_work)
-    moment = Moment.of(
-        datetime.now(UTC) - timedelta(days=30)
-    )  # what a person says the time is does not matter
+    moment = Moment.of(datetime.now(UTC) - timedelta(days=30))  # files have the machine's own time
     assert run_prune(app, moment, dry_run=True).counts["halves"] == 2
     assert run_prune(app, moment).counts["halves"] == 2
     assert [path.exists() for path in (unpacked, half, at_work)] == [False, False, True]
