@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import stat
 import threading
+import time
 from collections import namedtuple
 from contextlib import closing
 from datetime import timedelta
@@ -119,6 +120,17 @@ def test_a_backup_under_a_clock_that_is_behind_is_not_rotated_away(app: App) -> 
     assert not any(folder.exists() for folder in older)
 
 
+def test_backups_of_another_installation_are_not_rotated_away(app: App, tmp_path: Path) -> None:
+    """Two may have one folder for them."""
+    settings = Settings(data_dir=tmp_path / "other", backup_dir=app.settings.backups, backup_keep=1)
+    other = make_app(settings, now=NOW)
+    first = backed_up(app)
+    for number in range(1, 4):
+        last = backed_up(other, number * DAY)
+    assert {one.folder for one in list_backups(settings.backups)} == {first, last}
+    other.database.close()
+
+
 def test_a_database_of_another_name_is_copied_as_a_database_only(tmp_path: Path) -> None:
     """Its file and what SQLite keeps beside it are in use, and would spoil the copy if they came along."""
     folder = tmp_path / "data"
@@ -172,12 +184,14 @@ def test_the_nightly_backup_rotates_and_can_be_turned_off(tmp_path: Path) -> Non
 
 
 def test_what_a_killed_backup_left_is_cleared_away(app: App) -> None:
-    """Half a backup has another name, so it never passes for one, and the next takes it away."""
-    part = app.settings.backups / ".part-digest-20260101T000000Z"
-    part.mkdir(parents=True)
-    (part / "digest.db").write_bytes(b"half")
+    """Half a backup has another name, so it never passes for one; that of the night before is taken away."""
+    left, at_work = (app.settings.backups / f".part-digest-2026010{day}T000000Z" for day in (1, 2))
+    for part in (left, at_work):
+        part.mkdir(parents=True)
+        (part / "digest.db").write_bytes(b"half")
+    os.utime(left, (time.time() - DAY.total_seconds(),) * 2)
     folder = backed_up(app)
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, at_work.name}
 
 
 def test_a_full_disk_leaves_nothing(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

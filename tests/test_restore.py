@@ -21,7 +21,7 @@ from digest.pipeline.moment import Moment
 from digest.pipeline.restore import plan_restore, restore
 from digest.pipeline.status import look_at_status
 from digest.runs import run_compose, run_deliver, run_letter
-from digest.storage import deliveries, letters, papers, subscribers
+from digest.storage import backing_up, deliveries, letters, papers, subscribers
 from digest.storage.database import Database
 from digest.upkeep import run_bounces
 from tests.storage_rows import (
@@ -418,3 +418,22 @@ def test_armed_from_the_start(app: App, tmp_path: Path) -> None:
     """For a machine that is moved, not copied."""
     run_restore(settings_of(tmp_path / "copy"), back_up(app), armed=True)
     assert read_restored(tmp_path / "copy") is None
+
+
+def test_the_way_back_after_an_upgrade_sends_nothing_twice(app: App) -> None:
+    """The copy made before it, and a mark that may be an empty file: as docs/backup.md has it."""
+    place = app.data_dir / "digest.db"
+    before = backing_up.keep_copy_before(place, "0009")
+    run_compose(app, Moment.of(NOW))
+    assert run_deliver(app, Moment.of(NOW)).counts["sent"] == 1
+    app.database.close()
+    shutil.copy(before, place)
+    for end in ("-wal", "-shm"):
+        place.with_name(f"{place.name}{end}").unlink(missing_ok=True)
+    (app.data_dir / MARKER).touch()
+    again = make_app(settings_of(app.data_dir), now=NOW)
+    assert run_deliver(again, Moment.of(NOW)).counts["sent"] == 0
+    assert run_arm(again, Moment.of(NOW), skip_until=NOW).counts["skipped"] == 1
+    assert run_deliver(again, Moment.of(NOW)).counts["sent"] == 0
+    assert mails(app) == 1
+    again.database.close()

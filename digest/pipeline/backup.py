@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ LEFT_OUT = frozenset({"locks", "outbox", "outbox.mbox", MARKER, MANIFEST})
 # What is made again when it is missing: pages are only read again, the rest is written anew.
 LOSABLE = ("pages/", "models/", "feeds/")
 PAGES = "pages/"
+# Half a backup that is older than this was left by who was killed.
+HALF_S = 12 * 3600.0
 CHUNK = 2**20
 
 Say = Callable[[str], None]
@@ -66,13 +69,15 @@ Say = Callable[[str], None]
 class Backup:
     """A backup, as its manifest says. ``files`` are (size, SHA-256) by path; ``revision`` the schema's.
 
-    ``revision`` is ``None`` where the database is not in it, since a server keeps that.
+    ``revision`` is ``None`` where the database is not in it, since a server keeps that. ``of`` is the data
+    directory it was made of.
     """
 
     folder: Path
     made_at: datetime
     revision: str | None
     files: Mapping[str, tuple[int, str]]
+    of: str | None = None
 
     @property
     def size(self) -> int:
@@ -107,7 +112,9 @@ def make_backup(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in folder.glob(f"{PART}digest-*"):
-            shutil.rmtree(left)
+            # Not what is being made: another installation may keep its backups in the same folder.
+            if left.stat().st_mtime < time.time() - HALF_S:
+                shutil.rmtree(left)
         before = next(iter(list_backups(folder)), None)
         target = _free_name(folder, now)
         part = folder / f"{PART}{target.name}"
@@ -155,7 +162,7 @@ def open_backup(folder: Path) -> Backup:
         raise StorageError(f"{folder} names files outside of it: it is not one of our backups")
     if MARKER not in files:
         raise StorageError(f"{folder} has no {MARKER}: it is not one of our backups")
-    return Backup(folder, made_at, told.get("revision"), files)
+    return Backup(folder, made_at, told.get("revision"), files, told.get("data_dir"))
 
 
 def faults_of(backup: Backup, progress: Say = lambda _: None) -> dict[str, str]:
@@ -194,11 +201,13 @@ def list_backups(folder: Path) -> list[Backup]:
 def rotate(folder: Path, keep: int, made: Backup) -> int:
     """Delete all but the newest ``keep`` backups of a folder; return how many. Raises ``StorageError``.
 
-    The one just ``made`` stays, and so do those dated later, of which nobody knows how old they are: one of
-    the clocks was wrong.
+    The one just ``made`` stays. So do those of other data directories; and those dated later, of which nobody
+    knows how old they are, since one of the clocks was wrong.
     """
     before = [
-        one for one in list_backups(folder) if one.folder != made.folder and one.made_at <= made.made_at
+        one
+        for one in list_backups(folder)
+        if one.folder != made.folder and one.of == made.of and one.made_at <= made.made_at
     ]
     old = before[keep - 1 :]
     for backup in old:
@@ -252,6 +261,7 @@ def _fill(
         "program": __version__,
         "made_at": now.astimezone(UTC).isoformat(),
         "revision": revision,
+        "data_dir": str(data_dir.resolve()),
         "files": files,
     }
     write_whole(part / MANIFEST, json.dumps(manifest, indent=1).encode())
