@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import JSON
 
 from digest.errors import DigestError, StorageError, UsageError
+from digest.locks import use_case_lock
 from digest.models import metadata
 from digest.pipeline.arming import read_restored
 from digest.pipeline.dump import Dump, write_dump
@@ -472,3 +473,21 @@ def test_the_commands_move_an_installation(filled: Path, tmp_path: Path) -> None
     Path("digest.toml").write_text(f'data_dir = "{tmp_path / "elsewhere"}"\n')
     assert "does not mail until you say so" in ok("load", "all.tgz").out
     assert meant(tmp_path / "elsewhere" / "digest.db") == meant(filled / "digest.db")
+
+
+def test_the_command_names_damaged_pages_and_says_that_a_part_is_missing(
+    filled: Path, tmp_path: Path
+) -> None:
+    """All else is loaded; a second load at the same time is refused."""
+    shutil.copytree(filled, tmp_path / "data")
+    Path("digest.toml").write_text(f'data_dir = "{tmp_path / "data"}"\n')
+    ok("dump", "all")
+    Path("all/pages/ab/abab.gz").unlink()
+    Path("digest.toml").write_text(f'data_dir = "{tmp_path / "elsewhere"}"\n')
+    (tmp_path / "elsewhere").mkdir()
+    with use_case_lock(tmp_path / "elsewhere", "restore"):
+        refused = run("load", "all")
+    assert (refused.code, "see that one's end first" in refused.err) == (2, True)
+    ran = run("load", "all", "--json")
+    assert (ran.code, ran.json["brought"], list(ran.json["left_out"])) == (1, 0, ["pages/ab/abab.gz"])
+    assert "pages/ab/abab.gz cannot be read (No such file or directory) and is left out" in ran.err

@@ -1,5 +1,6 @@
 """Commands that keep copies and bring them back: backup, restore, arm."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,9 +99,14 @@ def restore(
         print_json(plan.as_dict() | {"restored": not dry_run, "armed": armed and not dry_run})
     else:
         _print_plan(plan, dry_run=dry_run, armed=armed)
-    for path, words in plan.left_out.items():
+    tell_left_out(plan.left_out)
+
+
+def tell_left_out(left_out: Mapping[str, str]) -> None:
+    """Name the damaged files that were done without, and end with the exit code that says so."""
+    for path, words in left_out.items():
         note(f"digest: {path} {words} and is left out; it is made again, or was only kept to be read again")
-    if plan.left_out:
+    if left_out:
         raise typer.Exit(1)
 
 

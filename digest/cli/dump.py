@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from digest.cli.backup import tell_left_out
 from digest.cli.state import Json, minute, note, print_json, print_lines, progress, state
 
 
@@ -69,7 +70,4 @@ def load(
             print_lines("  it does not mail until you say so: digest arm")
     if loaded.dump.has_key and settings.secret_key is not None:
         note("digest: secret_key is set, so the dump's secret.key does not count: see secret_key_old")
-    for path, words in loaded.left_out.items():
-        note(f"digest: {path} {words} and is left out; it is made again, or was only kept to be read again")
-    if loaded.left_out:
-        raise typer.Exit(1)
+    tell_left_out(loaded.left_out)
