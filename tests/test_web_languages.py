@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
+from digest.models import SignUp
 from digest.pipeline import steering
 from digest.pipeline.feeding import feed_addresses
 from digest.pipeline.preview import preview_as
@@ -87,6 +89,46 @@ def test_a_form_left_as_it_stands_chooses_nothing(site: WebSite) -> None:  # noq
     fields = fields_of(browser.get("/preferences").text) | {"action": "save"}
     assert browser.post("/preferences", data=fields).headers["location"].endswith("done=nothing")
     assert steering.wishes_of(site.app.database, site.subscriber().id).language is None
+
+
+@pytest.mark.parametrize(("installation", "browser"), [("en", "de"), ("de", "en")])
+def test_the_installation_s_own_language_can_be_chosen_and_given_up(
+    tmp_path: Path,
+    demo_folder: Path,  # noqa: F811 - the fixture
+    installation: str,
+    browser: str,
+) -> None:
+    """In a browser that asks for another one; given up, pages are again as the browser asks."""
+    with serving_web(tmp_path / "data", demo_folder, language=installation) as made:
+        client = made.browser()
+        client.headers.update({"Accept-Language": browser})
+        client.get(f"/p/{made.token('preferences')}")
+        for chosen, spoken in ((installation, installation), ("", browser)):
+            fields = fields_of(client.get("/preferences").text) | {"language": chosen, "action": "save"}
+            assert client.post("/preferences", data=fields).headers["location"].endswith("saved=language")
+            stored = steering.wishes_of(made.app.database, made.subscriber().id).language
+            assert stored == (chosen or None)
+            page = client.get("/preferences").text
+            assert f'<html lang="{spoken}"' in page
+            assert fields_of(page)["language"] == [chosen]
+
+
+@pytest.mark.parametrize("address", ["ada@example.org", READER])
+def test_who_signs_up_in_the_installation_s_language_has_chosen_it(
+    site: WebSite,  # noqa: F811 - the fixture
+    address: str,
+) -> None:
+    """Though their browser asks for another; it is told so too, whoever has the address."""
+    client = site.browser()
+    client.headers.update(GERMAN)
+    fields = fields_of(client.get("/subscribe").text)
+    site.pass_time(seconds=10)
+    asked = {"language": "en", "email": address, "interests": "graphs", "action": "subscribe"}
+    client.post("/subscribe", data=fields | asked)
+    assert '<html lang="en"' in client.get("/").text
+    with site.app.database.read() as session:
+        (row,) = session.exec(select(SignUp).where(SignUp.email == address)).all()
+    assert row.wishes["language"] == "en"
 
 
 def test_who_signs_up_in_german_is_written_to_in_german(site: WebSite) -> None:  # noqa: F811

@@ -76,7 +76,7 @@ def show_preferences(
         request,
         site,
         owner,
-        write_editor(wishes, site.settings.trend_weight, site.settings.language),
+        write_editor(wishes, site.settings.trend_weight),
         said=said,
     )
 
@@ -88,12 +88,7 @@ def change_preferences(request: Request, site: SiteDep, owner: Owner, form: Form
     stored = steering.wishes_of(database, _number(owner))
     upload = read_file(site, form)
     editor = read_editor(
-        form,
-        stored,
-        site.settings.trend_weight,
-        lambda text: read_lines(database, text),
-        upload,
-        site.settings.language,
+        form, stored, site.settings.trend_weight, lambda text: read_lines(database, text), upload
     )
     if upload.problems and not upload.papers:
         editor.problems["library"] = sentences(upload.problems)
@@ -123,7 +118,7 @@ def change_standing(request: Request, site: SiteDep, owner: Owner, form: Form) -
     except (UsageError, ValueError) as error:
         wrong = sentence(error) if isinstance(error, UsageError) else _("That is no date; write 2026-12-31.")
         wishes = steering.wishes_of(site.app.database, _number(owner))
-        editor = write_editor(wishes, site.settings.trend_weight, site.settings.language)
+        editor = write_editor(wishes, site.settings.trend_weight)
         editor.problems["until"] = wrong
         return _show(request, site, owner, editor, status=400)
     return go_to(request, "/preferences?done=paused")
@@ -200,6 +195,7 @@ def _show(
         why=today,
         zones=reader_zones(),
         languages=LANGUAGES,
+        usual_language=LANGUAGES[site.settings.language],
         hideable=[section.value for section in HIDEABLE],
         usual_papers=site.settings.papers,
         most_interests=MAX_INTERESTS,

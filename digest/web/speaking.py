@@ -50,6 +50,8 @@ class Speaking:
 
 def remember_language(request: Request, answer: Response, chosen: str | None) -> None:
     """Let this browser show pages in what a reader chose; where they chose nothing, in what it accepts."""
+    if chosen is None and COOKIE in request.cookies:
+        answer.delete_cookie(COOKIE, path="/")
     if chosen in LANGUAGES and chosen is not None:
         answer.set_cookie(
             COOKIE,

@@ -25,6 +25,7 @@ from digest.web.pages import show
 from digest.web.previews import show_issue
 from digest.web.session import Scope, start_session
 from digest.web.site import Site, SiteDep
+from digest.web.speaking import remember_language
 from digest.web.wishes_form import ScheduleFields, read_schedule, write_schedule
 
 __all__ = ["read_file", "router"]
@@ -141,9 +142,9 @@ def _read(site: Site, form: FormData) -> Asked:
 
 
 def _read_language(site: Site, form: FormData) -> str | None:
-    """The language that was chosen, else the page's; nothing where it is the installation's anyway."""
+    """The language that was chosen, else the page's; nothing where page and installation speak it anyway."""
     chosen = in_language(text_of(form, "language"), language())
-    return chosen if chosen != site.settings.language else None
+    return None if chosen == language() == site.settings.language else chosen
 
 
 def _read_interests(
@@ -224,7 +225,10 @@ def _ask(request: Request, site: Site, asked: Asked) -> Response:
 
 def _show_asked(request: Request, asked: Asked) -> Response:
     """The one answer for every address, and for robots."""
-    return show(request, "web/subscribed.html", asked=asked, feeds=None, keep=None)
+    answer = show(request, "web/subscribed.html", asked=asked, feeds=None, keep=None)
+    if asked.language != language():
+        remember_language(request, answer, asked.language)
+    return answer
 
 
 def _start_feed(request: Request, site: Site, asked: Asked) -> Response:

@@ -13,7 +13,7 @@ from digest.errors import UsageError
 from digest.pipeline.liked import Liked
 from digest.pipeline.wishes import HIDEABLE, Wishes, leaves_nothing
 from digest.schedule import check_zone
-from digest.translation import ENGLISH, LANGUAGES, in_language
+from digest.translation import LANGUAGES
 from digest.translation import gettext as _
 from digest.web.forms import text_of, texts_of
 from digest.web.interests_form import (
@@ -32,7 +32,6 @@ __all__ = [
     "Editor",
     "ScheduleFields",
     "read_editor",
-    "read_language",
     "read_schedule",
     "write_editor",
     "write_schedule",
@@ -54,7 +53,8 @@ class Editor:
     """All wishes of a reader as typed, and what they mean.
 
     ``wishes`` is ``None`` where there are ``problems`` (by field); ``renamed`` gives interests' stored names
-    by their new ones. ``trend`` is in hundredths, ``max_papers`` may be empty.
+    by their new ones. ``trend`` is in hundredths, ``max_papers`` may be empty, and so may ``language``, which
+    nobody has to choose.
     """
 
     interests: tuple[InterestFields, ...]
@@ -65,7 +65,7 @@ class Editor:
     mail: bool
     feed: bool
     wishes: Wishes | None
-    language: str = ENGLISH
+    language: str = ""
     problems: Problems = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ def read_schedule(form: FormData, usual: Wishes, problems: Problems) -> tuple[Sc
 # --- the editor ------------------------------------------------------------------------------------
 
 
-def write_editor(wishes: Wishes, usual_trend: float, usual_language: str = ENGLISH) -> Editor:
+def write_editor(wishes: Wishes, usual_trend: float) -> Editor:
     """The fields that say these wishes, which are checked; what is usual stands where nothing was chosen."""
     return Editor(
         interests=tuple(map(write_interest, wishes.interests)),
@@ -120,17 +120,12 @@ def write_editor(wishes: Wishes, usual_trend: float, usual_language: str = ENGLI
         mail=wishes.mail,
         feed=wishes.feed,
         wishes=wishes,
-        language=in_language(wishes.language, usual_language),
+        language=wishes.language or "",
     )
 
 
 def read_editor(
-    form: FormData,
-    stored: Wishes,
-    usual_trend: float,
-    find: FindPapers,
-    upload: Liked = NOTHING,
-    usual_language: str = ENGLISH,
+    form: FormData, stored: Wishes, usual_trend: float, find: FindPapers, upload: Liked = NOTHING
 ) -> Editor:
     """What a form says, over what is ``stored``; ``find`` looks up papers that are typed.
 
@@ -158,7 +153,7 @@ def read_editor(
         hidden_sections=hidden,
         mail=mail,
         feed=feed,
-        language=read_language(form, stored.language, usual_language),
+        language=_read_language(form, stored.language),
     )
     return Editor(
         interests=tuple(interests.typed),
@@ -171,14 +166,16 @@ def read_editor(
         wishes=_checked(wishes, problems),
         problems=problems,
         renamed=interests.renamed,
-        language=in_language(wishes.language, usual_language),
+        language=wishes.language or "",
     )
 
 
-def read_language(form: FormData, stored: str | None, usual: str) -> str | None:
-    """The language that was chosen; where what is usual was left as it stood, still nobody's choice."""
+def _read_language(form: FormData, stored: str | None) -> str | None:
+    """The language that was chosen, or none; what is ``stored`` where the form says nothing we know."""
     typed = text_of(form, "language")
-    return stored if typed not in LANGUAGES or typed == in_language(stored, usual) else typed
+    if "language" in form and not typed:
+        return None
+    return typed if typed in LANGUAGES else stored
 
 
 def _read_sections(form: FormData, problems: Problems) -> tuple[frozenset[str], tuple[str, ...]]:
