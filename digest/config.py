@@ -34,6 +34,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -52,6 +53,7 @@ __all__ = [
     "SourceSettings",
     "config_path",
     "load_settings",
+    "read_files",
 ]
 
 PREFIX = "DIGEST_"
@@ -443,6 +445,12 @@ def load_settings(
     if faults or settings is None:
         raise ConfigError(faults)
     return settings
+
+
+def read_files() -> dict[Path, dict[str, Any]]:
+    """What each settings file sets, as written there, be it overruled or not; nothing for one not there."""
+    env = DotEnvSettingsSource(Settings, env_file=ENV_FILE)()
+    return {ENV_FILE: env, config_path(): _read_toml(config_path(), may_be_missing=True)}
 
 
 def _checked(checks: Mapping[str, Check]) -> type[Settings]:

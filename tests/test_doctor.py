@@ -422,6 +422,44 @@ def test_a_database_that_everybody_may_read(site: DailyServer) -> None:
     assert found["mend"].endswith("data/digest.db*")
 
 
+@pytest.mark.parametrize(
+    ("extra", "level"),
+    [
+        ("", "well"),
+        ('smtp_url = "smtp+plain://127.0.0.1"\nmail_from = "digest@localhost"', "well"),
+        ('smtp_url = "smtp+plain://a:b@127.0.0.1"\nmail_from = "digest@localhost"', "wrong"),
+        ('ping_url = "https://ping.example/x"', "wrong"),
+        ('[[enricher]]\nname = "s2"\nkind = "semanticscholar"\nkey = "x"\n', "wrong"),
+        ('[[enricher]]\nname = "s2"\nkind = "semanticscholar"\nheaders = {Authorization = "x"}\n', "wrong"),
+        ('[[enricher]]\nname = "s2"\nkind = "semanticscholar"\nheaders = {Accept = "x"}\n', "well"),
+    ],
+)
+def test_a_file_without_secrets_may_be_read_by_all(
+    site: DailyServer, extra: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there are secrets elsewhere, as deploy/install.sh lays them out."""
+    Path("secrets").mkdir()
+    Path("secrets/metrics_token").write_text(KEY)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "secrets")
+    write_settings(site, extra)
+    Path("digest.toml").chmod(0o644)
+    assert [one["level"] for one in findings(doctor("--offline"), "secrets")] == [level]
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        (f"DIGEST_METRICS_TOKEN={KEY}", "wrong"),
+        ("DIGEST_HOUR=7", "well"),
+        ("""DIGEST_ENRICHER='[{"name": "s2", "kind": "semanticscholar", "key": "x"}]\'""", "wrong"),
+    ],
+)
+def test_secrets_in_an_env_file(site: DailyServer, line: str, level: str) -> None:
+    Path(".env").write_text(f"{line}\n")
+    Path(".env").chmod(0o644)
+    assert [one["level"] for one in findings(doctor("--offline"), "secrets")] == [level]
+
+
 def test_a_key_that_was_cut_short(site: DailyServer) -> None:
     Path("data/secret.key").write_text("9f86d0")
     Path("data/secret.key").chmod(0o600)

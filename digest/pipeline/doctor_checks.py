@@ -1,7 +1,7 @@
-"""What ``digest doctor`` looks at on this machine: settings, folders, database, clock, secrets, files.
+"""What ``digest doctor`` looks at on this machine: settings, folders, database, clock, files.
 
-Each check is a function of the patient that yields findings, and relies on no other check. What asks the
-network is in :mod:`digest.pipeline.doctor_outside`.
+Each check is a function of the patient that yields findings, and relies on no other check. Secrets are in
+:mod:`digest.pipeline.doctor_secrets`, what asks the network in :mod:`digest.pipeline.doctor_outside`.
 """
 
 import os
@@ -17,9 +17,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
-from digest.config import ENV_FILE, Settings, config_path
+from digest.config import Settings, config_path
 from digest.errors import StorageError
 from digest.files import is_full
 from digest.pipeline.arming import read_restored
@@ -40,11 +38,6 @@ LOW_FREE_BYTES = 2**30
 # A file system's clock and ours may differ by its granularity, and by what a loaded machine takes.
 FILE_CLOCK_S = 5.0
 BACKUP_AGE = timedelta(days=8)
-KEY_CHARS = 32
-# Of random hexadecimal digits so many are nearly always different ones, of words and repeats they are not.
-KEY_LETTERS = 10
-# As .env.example shows them: everybody knows these.
-EXAMPLES = ("at-least-32-characters-of-randomness", "some-long-random-token")
 # A whole check of some gigabytes.
 INTEGRITY_S = 60.0
 
@@ -70,6 +63,7 @@ Look = Callable[[Settings, Patient], Iterator[Finding]]
 def make_checks(patient: Patient) -> list[Check]:
     """All checks for this installation."""
     from digest.pipeline.doctor_outside import make_outside_checks
+    from digest.pipeline.doctor_secrets import look_at_secrets
 
     local: list[tuple[str, Look, float]] = [
         ("folder", _folder, 10.0),
@@ -77,7 +71,7 @@ def make_checks(patient: Patient) -> list[Check]:
         ("database", _database, INTEGRITY_S),
         ("clock", _clock, 10.0),
         ("zones", _zones, 10.0),
-        ("secrets", _secrets, 10.0),
+        ("secrets", look_at_secrets, 10.0),
         ("base_url", _base_url, 5.0),
         ("copy", _copy, 5.0),
         ("operator", _operator, 5.0),
@@ -253,57 +247,6 @@ def _zones(settings: Settings, patient: Patient) -> Iterator[Finding]:
         yield Finding("zones", Level.WRONG, sentence, "upgrade tzdata: pip install --upgrade tzdata")
         return
     yield Finding("zones", Level.WELL, f"{len(known)} time zones are known; the usual one is {settings.zone}")
-
-
-# --- secrets -----------------------------------------------------------------------------------------
-
-
-def _secrets(settings: Settings, patient: Patient) -> Iterator[Finding]:
-    faults = [*_weak_keys(settings), *_open_files(settings), *_open_database_file(patient)]
-    yield from faults
-    if not faults:
-        yield Finding("secrets", Level.WELL, "strong, and in nobody else's reach")
-
-
-def _weak_keys(settings: Settings) -> Iterator[Finding]:
-    mend = "make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
-    path = settings.data_dir / "secret.key"
-    if settings.secret_key is not None:
-        if _is_weak(settings.secret_key.get_secret_value()):
-            yield Finding(
-                "secrets", Level.WRONG, "secret_key can be guessed, and so can everybody's links", mend
-            )
-    elif path.exists() and _is_weak(path.read_text("utf-8", "replace").strip()):
-        restore = "restore it from a backup, or delete it: then links in mails that were sent stop to work"
-        yield Finding("secrets", Level.WRONG, f"{path} is too short or no random key", restore)
-    token = settings.metrics_token
-    if token is not None and (token.get_secret_value() in EXAMPLES or len(set(token.get_secret_value())) < 8):
-        yield Finding("secrets", Level.WRONG, "metrics_token can be guessed", mend)
-
-
-def _is_weak(key: str) -> bool:
-    return key in EXAMPLES or len(key) < KEY_CHARS or len(set(key)) < KEY_LETTERS
-
-
-def _open_files(settings: Settings) -> Iterator[Finding]:
-    """Files with secrets that others on this machine may read."""
-    has_secrets = any(isinstance(value, SecretStr) for _, value in settings)
-    places = [settings.data_dir / "secret.key"]
-    places += [path for path in (ENV_FILE.absolute(), config_path().absolute()) if has_secrets]
-    for path in places:
-        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & 0o007:
-            sentence = f"{path} holds secrets, and everybody on this machine may read it"
-            yield Finding("secrets", Level.WRONG, sentence, f"chmod o-rwx {path}")
-
-
-def _open_database_file(patient: Patient) -> Iterator[Finding]:
-    """The database as others on this machine may read it, where its folder does not keep them out."""
-    path = patient.database.path if patient.database is not None else None
-    if path is None or not path.is_file():
-        return
-    if stat.S_IMODE(path.stat().st_mode) & 0o007 and stat.S_IMODE(path.parent.stat().st_mode) & 0o001:
-        sentence = f"{path} holds readers' addresses, and everybody on this machine may read it"
-        yield Finding("secrets", Level.WRONG, sentence, f"chmod o-rwx {path}*")
 
 
 # --- addresses, models, backups ----------------------------------------------------------------------

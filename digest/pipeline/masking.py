@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from digest.types import Page
 
-__all__ = ["mask_page", "secrets_of"]
+__all__ = ["PLAIN_HEADERS", "mask_page", "secrets_of"]
 
 STARS = "********"
 # Shorter ones would be found in ordinary words.
