@@ -100,6 +100,10 @@ class StorageError(DigestError):
     """The database cannot be used."""
 
 
+class DatabaseDamagedError(StorageError):
+    """What should be a database is damaged, or is none."""
+
+
 class DatabaseTooNewError(StorageError):
     """The database was written by a newer version of this program; nothing was touched."""
 

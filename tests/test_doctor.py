@@ -8,18 +8,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from digest.app import make_app
+from digest.checking import read_settings
 from digest.errors import StorageError
 from digest.pipeline import doctor_checks, doctor_outside
 from digest.pipeline.doctor import Check, Finding, Level, examine
+from digest.pipeline.doctor_outside import make_outside_checks
 from digest.storage.database import Database
 from tests.cli_runner import Ran, ok, run
 from tests.daily_server import DailyServer, item, serving
+from tests.loopback import LoopbackServer, Peer, answer
 from tests.smtp_server import SmtpServer
 
 DATE = "2026-01-12"
@@ -77,6 +82,11 @@ def worst(ran: Ran, check: str) -> dict[str, Any]:
     assert found["mend"], "each finding has its mend"
     assert "\n" not in found["sentence"] + found["mend"]
     return dict(found)
+
+
+def wrong(ran: Ran) -> set[str]:
+    """The checks that found something to mend."""
+    return {one["check"] for one in ran.json["findings"] if one["level"] == "wrong"}
 
 
 # --- a healthy one -----------------------------------------------------------------------------------
@@ -219,22 +229,49 @@ def test_a_disk_that_is_full_or_soon_will_be(
     assert ran.code == (1 if level == "wrong" else 0)
 
 
-def test_a_database_that_is_gone_though_it_was_there(site: DailyServer) -> None:
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "a file without tables"])
+def test_a_database_that_is_gone_though_it_was_there(site: DailyServer, left: str) -> None:
     for path in Path("data").glob("digest.db*"):
         path.unlink()
-    found = worst(doctor("--offline"), "database")
+    if left == "an empty file":
+        Path("data/digest.db").touch()
+    elif left == "a file without tables":
+        with closing(sqlite3.connect("data/digest.db")) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    ran = doctor("--offline")
+    found = worst(ran, "database")
     assert found["level"] == "wrong"
     assert "backup" in found["mend"]
-    assert not list(Path("data").glob("digest.db*"))
+    assert wrong(ran) == {"database"}
+    assert left != "nothing" or not list(Path("data").glob("digest.db*"))
 
 
 def test_a_file_that_is_no_database(site: DailyServer) -> None:
     for path in Path("data").glob("digest.db*"):
         path.write_bytes(b"no database " * 1000)
     ran = doctor("--offline")
-    assert "is not a database" in worst(ran, "database")["sentence"]
-    # Other checks that would look into it say so too, and those that need not are well.
+    found = worst(ran, "database")
+    assert "is not a database" in found["sentence"]
+    assert "digest restore" in found["mend"]
+    # It is said once, and what can be looked at without it is.
+    assert wrong(ran) == {"database"}
     assert [one["level"] for one in findings(ran, "secrets")] == ["well"]
+    for name in ("integrity", "clock", "zones", "model"):
+        (skipped,) = findings(ran, name)
+        assert (skipped["level"], skipped["sentence"]) == (
+            "skipped",
+            "cannot be looked at without the database",
+        )
+
+
+def test_a_database_server_that_is_down(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("DIGEST_DATABASE_URL", "postgresql://digest@127.0.0.1:9/digest")
+    ran = doctor("--offline")
+    found = worst(ran, "database")
+    assert "cannot be reached" in found["sentence"]
+    assert "see that the server runs" in found["mend"]
+    assert wrong(ran) == {"database"}
 
 
 def test_a_database_that_is_damaged(site: DailyServer) -> None:
@@ -246,7 +283,7 @@ def test_a_database_that_is_damaged(site: DailyServer) -> None:
     with Path("data/digest.db").open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\x0d" + b"\xff" * 40)
-    found = worst(doctor("--offline"), "database")
+    found = worst(doctor("--offline"), "integrity")
     assert "damaged" in found["sentence"]
     assert "backup" in found["mend"]
 
@@ -256,7 +293,7 @@ def test_a_row_that_refers_to_nothing(site: DailyServer) -> None:
     with closing(sqlite3.connect("data/digest.db")) as connection:
         connection.execute("DELETE FROM sources")
         connection.commit()
-    assert "refers to nothing" in worst(doctor("--offline"), "database")["sentence"]
+    assert "refers to nothing" in worst(doctor("--offline"), "integrity")["sentence"]
 
 
 @pytest.mark.parametrize(("revision", "level"), [("0001", "note"), ("ffff", "wrong")])
@@ -265,7 +302,9 @@ def test_a_schema_of_another_version(site: DailyServer, revision: str, level: st
     with closing(sqlite3.connect("data/digest.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", [revision])
         connection.commit()
-    assert worst(doctor("--offline"), "database")["level"] == level
+    ran = doctor("--offline")
+    assert worst(ran, "database")["level"] == level
+    assert [one["level"] for one in findings(ran, "zones")] == ["skipped"]
     with closing(sqlite3.connect("data/digest.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
 
@@ -291,7 +330,7 @@ def test_a_file_system_with_another_clock(site: DailyServer, monkeypatch: pytest
 
 def test_a_clock_that_differs_from_a_servers(site: DailyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the Date of its answers; the site on loopback has this machine's clock, so ours is moved."""
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from digest.fetcher import Fetcher
 
@@ -337,6 +376,37 @@ def test_a_source_that_cannot_be_reached(site: DailyServer, monkeypatch: pytest.
     settings = Path("digest.toml").read_text().replace(site.url, "http://127.0.0.1:9")
     Path("digest.toml").write_text(f"timeout_s = 0.5\n{settings}")
     assert "127.0.0.1" in worst(doctor(), "source hf")["sentence"]
+
+
+def test_sources_of_one_site_are_asked_in_turn(site: DailyServer) -> None:
+    """As arXiv wants it, also of who only looks; each has its time beside the others'."""
+    free, overlapped = threading.Lock(), []
+
+    def slow(peer: Peer) -> None:
+        if not free.acquire(blocking=False):
+            overlapped.append(peer.index)
+            return
+        time.sleep(0.05)
+        free.release()
+        peer.send(answer(404))
+
+    with LoopbackServer(slow) as server:
+        write_settings(site)
+        tables = (
+            f'[[source]]\nname = "{name}"\nkind = "arxiv"\ncategories = ["cs.{name.upper()}L"]\n'
+            f'url = "http://127.0.0.1:{server.port}"\nallow_private = true\n'
+            for name in ("a", "b", "c")
+        )
+        Path("digest.toml").write_text(Path("digest.toml").read_text() + "".join(tables))
+        assert {"source a", "source b", "source c"} <= wrong(doctor())
+    assert len(server.requests) >= 3
+    assert not overlapped
+    app = make_app(read_settings())
+    app.database.close()
+    made = make_outside_checks(app.settings, app.sources(), datetime.now(UTC), offline=False)
+    assert {one.name: one.deadline_s for one in made if "source" in one.name} == {
+        "source hf": 60, "source a": 180, "source b": 180, "source c": 180,
+    }  # fmt: skip
 
 
 def test_a_mail_server_that_refuses_the_log_in(site: DailyServer) -> None:
@@ -550,10 +620,9 @@ def test_everything_failing_at_once_is_told_in_full(
     monkeypatch.setattr(doctor_outside, "DnsResolver", no_resolver)
     ran = doctor()
     assert ran.code == 1
-    wrong = {one["check"] for one in ran.json["findings"] if one["level"] == "wrong"}
-    assert wrong >= {
-        "folder", "disk", "database", "clock", "zones", "secrets", "base_url", "backups",
-        "source hf", "mail", "dns",
+    assert wrong(ran) >= {
+        "folder", "disk", "database", "clock", "zones", "secrets", "base_url", "backups", "source hf", "mail",
+        "dns",
     }  # fmt: skip
     assert all(one["mend"] for one in ran.json["findings"] if one["level"] in ("wrong", "note"))
 
@@ -600,10 +669,26 @@ def test_a_check_that_hangs_is_left_behind_at_its_deadline() -> None:
     assert diagnosis.is_unfinished
 
 
+def test_reading_all_of_a_large_database_may_take_longer(
+    site: DailyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow disk, which is worth a note."""
+    over = threading.Event()
+    monkeypatch.setattr(doctor_checks, "INTEGRITY_S", 0.5)
+    monkeypatch.setattr(doctor_checks.checkup, "find_damage", lambda _: over.wait(60))
+    database = Database(f"sqlite:///{Path('data/digest.db').absolute()}")
+    patient = doctor_checks.Patient(datetime.now(UTC), read_settings(), database)
+    diagnosis = examine([one for one in doctor_checks.make_checks(patient) if one.name == "integrity"])
+    over.set()
+    database.close()
+    assert [(one.level, one.sentence) for one in diagnosis.findings] == [
+        (Level.NOTE, "no answer within 0.5 s")
+    ]
+    assert diagnosis.exit_code == 0
+
+
 def test_every_check_has_a_deadline() -> None:
     """A minute at most, also for what asks the network."""
-    from datetime import UTC, datetime
-
     checks = doctor_checks.make_checks(doctor_checks.Patient(datetime.now(UTC), faults=("x",)))
     assert len({check.name for check in checks}) == len(checks) >= 13
     assert all(0 < check.deadline_s <= 60 for check in checks)

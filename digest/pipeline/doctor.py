@@ -42,11 +42,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at. ``look`` gives its findings; it may raise, and may hang."""
+    """Something to look at. ``look`` gives its findings; it may raise, and may hang.
+
+    ``late`` is what it means that it has not ended by its deadline.
+    """
 
     name: str
     look: Callable[[], Iterable[Finding]]
     deadline_s: float = 10.0
+    late: Level = Level.WRONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class _Look:
             return self._found, True
         sentence = f"no answer within {self.check.deadline_s:g} s"
         mend = "see what keeps it busy, a slow disk or network above all, and try again"
-        return [Finding(self.check.name, Level.WRONG, sentence, mend)], False
+        return [Finding(self.check.name, self.check.late, sentence, mend)], False
 
 
 def examine(checks: Sequence[Check]) -> Diagnosis:

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from sqlmodel import Session
+
 from digest.config import Settings, config_path
-from digest.errors import StorageError
+from digest.errors import DatabaseDamagedError, DatabaseTooNewError, StorageError
 from digest.files import is_full
 from digest.pipeline.arming import read_restored
 from digest.pipeline.doctor import SETTINGS, Check, Finding, Level
@@ -38,8 +41,13 @@ LOW_FREE_BYTES = 2**30
 # A file system's clock and ours may differ by its granularity, and by what a loaded machine takes.
 FILE_CLOCK_S = 5.0
 BACKUP_AGE = timedelta(days=8)
-# A whole check of some gigabytes.
+# A whole check of some gigabytes; a slow disk needs longer, which is no fault of theirs.
 INTEGRITY_S = 60.0
+# Longer than connecting to a server that does not answer takes.
+DATABASE_S = 25.0
+DAMAGED = "stop the service and restore the last backup (digest restore)"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +76,26 @@ def make_checks(patient: Patient) -> list[Check]:
     local: list[tuple[str, Look, float]] = [
         ("folder", _folder, 10.0),
         ("disk", _disk, 10.0),
-        ("database", _database, INTEGRITY_S),
-        ("clock", _clock, 10.0),
-        ("zones", _zones, 10.0),
+        ("database", _database, 60.0),
+        ("integrity", _integrity, INTEGRITY_S),
+        ("clock", _clock, DATABASE_S),
+        ("zones", _zones, DATABASE_S),
         ("secrets", look_at_secrets, 10.0),
         ("base_url", _base_url, 5.0),
         ("copy", _copy, 5.0),
         ("operator", _operator, 5.0),
-        ("model", _model, 20.0),
+        ("model", _model, DATABASE_S),
         ("backups", _backups, 10.0),
     ]
     return [
         Check(SETTINGS, partial(_settings, patient), 5.0),
         *(
-            Check(name, partial(_with_settings, name, look, patient), seconds)
+            Check(
+                name,
+                partial(_with_settings, name, look, patient),
+                seconds,
+                Level.NOTE if look is _integrity else Level.WRONG,
+            )
             for name, look, seconds in local
         ),
         *make_outside_checks(patient.settings, patient.sources, patient.now, offline=patient.offline),
@@ -94,10 +108,8 @@ def _with_settings(name: str, look: Look, patient: Patient) -> Iterator[Finding]
         return
     try:
         yield from look(patient.settings, patient)
-    except StorageError:
-        if name == "database":
-            raise
-        yield Finding(name, Level.SKIPPED, "cannot be looked at before the database can be read")
+    except _NoAnswerError as error:
+        yield Finding(name, Level.SKIPPED, f"cannot be looked at {error}")
 
 
 def _settings(patient: Patient) -> Iterator[Finding]:
@@ -160,21 +172,48 @@ def _disk(settings: Settings, _: Patient) -> Iterator[Finding]:
 # --- database ----------------------------------------------------------------------------------------
 
 
+class _NoAnswerError(Exception):
+    """There is a database, and it cannot be asked before what the check of it says is mended."""
+
+    def __init__(self, why: str = "without the database") -> None:
+        super().__init__(why)
+
+
 def _open_database(patient: Patient) -> Database | None:
-    """The database, unless it is a file that is not there: looking would make an empty one."""
+    """The database, if there is one that holds anything. Raises ``StorageError`` where it cannot be read."""
     database = patient.database
-    if database is None or (database.is_sqlite and not Path(database.url.database or "").exists()):
+    # To look into a file that is not there would make an empty one.
+    if database is None or (database.path is not None and not database.path.exists()):
         return None
-    return database
+    with database.read() as session:
+        return database if checkup.has_schema(session, database.place) else None
+
+
+def _ask(patient: Patient, question: Callable[[Session], T]) -> T | None:
+    """The answer of the database; ``None`` where there is none yet. Raises ``_NoAnswerError``."""
+    try:
+        database = _open_database(patient)
+        if database is None:
+            return None
+        with database.read() as session:
+            if checkup.is_behind(session, database.place):
+                raise _NoAnswerError("before the database is upgraded")
+            return question(session)
+    except StorageError as error:
+        raise _NoAnswerError from error
 
 
 def _database(settings: Settings, patient: Patient) -> Iterator[Finding]:
-    database = _open_database(patient)
+    try:
+        database = _open_database(patient)
+    except StorageError as error:
+        yield Finding("database", Level.WRONG, str(error), _mend(error, patient))
+        return
     if database is None:
         lost = (settings.data_dir / "outbox").exists() or (settings.data_dir / "pages").exists()
         if lost:
             mend = "restore it from a backup, unless this is meant to begin anew"
-            sentence = "the database is gone, but what was sent or read with it is there"
+            sentence = "the database is gone or empty, but what was sent or read with it is there"
             yield Finding("database", Level.WRONG, sentence, mend)
         else:
             mend = "nothing to do: the first command makes it"
@@ -188,18 +227,45 @@ def _database(settings: Settings, patient: Patient) -> Iterator[Finding]:
             )
         else:
             yield Finding("database", Level.WELL, f"{database.place} has the schema of this version")
-        damage = checkup.find_damage(session)
-    if damage is not None:
-        mend = "stop the service and restore the last backup (digest restore)"
-        yield Finding("database", Level.WRONG, f"it is damaged: {damage}", mend)
-    else:
-        yield Finding("database", Level.WELL, "it is whole")
     try:
         with database.write():
             pass
     except StorageError as error:
-        mend = "see who holds it, and that its file and folder may be written by the user that runs this"
-        yield Finding("database", Level.WRONG, str(error), mend)
+        yield Finding("database", Level.WRONG, str(error), _mend(error, patient))
+
+
+def _mend(error: StorageError, patient: Patient) -> str:
+    """What helps against what the database, or the way to it, says."""
+    if isinstance(error, DatabaseTooNewError):
+        return "run the version that wrote it, or restore a backup of before (digest restore)"
+    if isinstance(error, DatabaseDamagedError):
+        return DAMAGED
+    if patient.database is not None and patient.database.is_sqlite:
+        return (
+            "see that it is this program's, that nobody holds it, and that the user that runs this may write "
+            "its file and folder"
+        )
+    return "see that the server runs, and that database_url names it, a database of ours and its user"
+
+
+def _integrity(_: Settings, patient: Patient) -> Iterator[Finding]:
+    """All of it is read, which takes its time."""
+    try:
+        database = _open_database(patient)
+    except StorageError as error:
+        raise _NoAnswerError from error
+    if database is None:
+        return
+    try:
+        with database.read() as session:
+            damage = checkup.find_damage(session)
+    except StorageError as error:
+        yield Finding("integrity", Level.WRONG, str(error), _mend(error, patient))
+        return
+    if damage is not None:
+        yield Finding("integrity", Level.WRONG, f"the database is damaged: {damage}", DAMAGED)
+    else:
+        yield Finding("integrity", Level.WELL, "the database is whole")
 
 
 # --- time --------------------------------------------------------------------------------------------
@@ -212,8 +278,7 @@ def _clock(settings: Settings, patient: Patient) -> Iterator[Finding]:
     if drift > FILE_CLOCK_S:
         sentence = f"the clock of the file system at {folder} is {drift:.0f} s from this machine's"
         yield Finding("clock", Level.WRONG, sentence, "set both by NTP: files and runs are told by them")
-    database = _open_database(patient)
-    ahead = _ahead(database, patient.now) if database is not None else None
+    ahead = _ask(patient, partial(_ahead, patient.now))
     if ahead is not None:
         sentence = f"the last run is recorded for {ahead:%Y-%m-%d %H:%M} UTC, which is in the future"
         mend = "set the clock by NTP; if it is right now, all mends itself when that time has come"
@@ -222,10 +287,9 @@ def _clock(settings: Settings, patient: Patient) -> Iterator[Finding]:
         yield Finding("clock", Level.WELL, f"it is {patient.now:%Y-%m-%d %H:%M} UTC here")
 
 
-def _ahead(database: Database, now: datetime) -> datetime | None:
+def _ahead(now: datetime, session: Session) -> datetime | None:
     """When the last run began, if that is yet to come."""
-    with database.read() as session:
-        runs = [run_rows.last_run(session, name) for name in ("refresh", "compose", "deliver")]
+    runs = [run_rows.last_run(session, name) for name in ("refresh", "compose", "deliver")]
     last = max((run.started_at for run in runs if run is not None), default=now)
     return last if last > now + timedelta(minutes=5) else None
 
@@ -236,11 +300,7 @@ def _zones(settings: Settings, patient: Patient) -> Iterator[Finding]:
         mend = "install it again: pip install tzdata, or your system's package tzdata"
         yield Finding("zones", Level.WRONG, "there is no data on time zones on this machine", mend)
         return
-    zones = {settings.zone}
-    database = _open_database(patient)
-    if database is not None:
-        with database.read() as session:
-            zones.update(checkup.list_zones(session))
+    zones = {settings.zone, *(_ask(patient, checkup.list_zones) or ())}
     lost = sorted(zones - known)
     if lost:
         sentence = f"readers are served in zones that are not known here: {', '.join(lost[:5])}"
@@ -296,11 +356,7 @@ def _operator(settings: Settings, _: Patient) -> Iterator[Finding]:
 
 
 def _model(settings: Settings, patient: Patient) -> Iterator[Finding]:
-    database = _open_database(patient)
-    papers = 0
-    if database is not None:
-        with database.read() as session:
-            papers = paper_rows.count_papers(session)
+    papers = _ask(patient, paper_rows.count_papers) or 0
     path = ModelStore(settings.data_dir / "models").newest()
     if path is None:
         if papers:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from digest.config import Settings
 from digest.domains import DnsResolver
@@ -28,7 +29,8 @@ from digest.types import Page, PageRequest
 
 __all__ = ["make_outside_checks"]
 
-# Connecting and all pages of one list; a source may set its own timeout for each of them.
+# Connecting and all pages of one list; a source may set its own timeout for each of them. Sources that are
+# asked in turn have so long each, and wait for one another.
 SOURCE_S = 60.0
 MAIL_S = 20.0
 DNS_S = 60.0
@@ -56,8 +58,20 @@ def make_outside_checks(
         if settings is not None and settings.way != "smtp":
             checks[-2] = Check("mail", partial(_mail, settings, now))
         return checks
+    # One for all, so that they take turns; it keeps no connections, so nobody has to close it.
+    fetcher = Fetcher(
+        make_user_agent(settings.contact), timeout_s=settings.timeout_s, max_bytes=settings.max_bytes
+    )
+    turns = [_turn(one, now) for one in sources]
     return [
-        *(Check(f"source {one.name}", partial(_source, one, settings, now), SOURCE_S) for one in sources),
+        *(
+            Check(
+                f"source {one.name}",
+                partial(_source, one, fetcher, now, turns.count(turn)),
+                SOURCE_S * turns.count(turn),
+            )
+            for one, turn in zip(sources, turns, strict=True)
+        ),
         Check("mail", partial(_mail, settings, now), MAIL_S),
         Check("dns", partial(_dns, settings), DNS_S),
     ]
@@ -104,19 +118,24 @@ class _Dated:
         return page
 
 
-def _source(source: ConfiguredSource, settings: Settings, now: datetime) -> Iterator[Finding]:
+def _turn(source: ConfiguredSource, now: datetime) -> str:
+    """What the source shares with those that are asked in turn with it: a named turn, or its host."""
+    try:
+        requests = source.kind.day_requests(source.url, source.options, now.astimezone(UTC).date())
+        return next((one.turn or urlsplit(one.url).netloc for _, one in requests), source.name)
+    except Exception:
+        return source.name  # its own check says what is wrong with it, and keeps no other from looking
+
+
+def _source(source: ConfiguredSource, fetcher: Fetcher, now: datetime, in_turn: int) -> Iterator[Finding]:
+    """``in_turn``: how many sources share its turn, so that it waits for them."""
     name = f"source {source.name}"
-    user_agent = make_user_agent(settings.contact)
-    with (
-        Parsers() as parsers,
-        Fetcher(user_agent, timeout_s=settings.timeout_s, max_bytes=settings.max_bytes) as fetcher,
-    ):
+    with Parsers() as parsers:
         fetch = _Dated(fetcher)
         asking: Fetch = fetch
+        reader = Reader(asking, parsers.parse, max_s=SOURCE_S / 2 * in_turn)
         try:
-            trial = try_source(
-                Reader(asking, parsers.parse, max_s=SOURCE_S / 2), source, now.astimezone(UTC).date(), now
-            )
+            trial = try_source(reader, source, now.astimezone(UTC).date(), now)
         except UsageError:
             yield Finding(name, Level.WELL, "asks no site")
             return

@@ -5,15 +5,20 @@ from sqlmodel import Session, col, select
 from digest.models import Subscription
 from digest.storage import upgrading
 
-__all__ = ["find_damage", "is_behind", "list_zones"]
+__all__ = ["find_damage", "has_schema", "is_behind", "list_zones"]
 
 
 def is_behind(s: Session, place: str) -> bool:
-    """Whether the schema is older than the one this version works with, or not made yet.
+    """Whether the schema is older than the one this version works with.
 
     Raises ``DatabaseTooNewError`` for a newer one and ``StorageError`` for tables of another program.
     """
     return upgrading.check(s.connection(), place) != upgrading.head_revision()
+
+
+def has_schema(s: Session, place: str) -> bool:
+    """Whether there is a database of ours at all; ``False`` for an empty file or server. Raises likewise."""
+    return upgrading.check(s.connection(), place) is not None
 
 
 def find_damage(s: Session) -> str | None:

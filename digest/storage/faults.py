@@ -5,11 +5,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from digest.errors import StorageError
+from digest.errors import DatabaseDamagedError, StorageError
 from digest.files import is_full
 
 __all__ = ["explain"]
 
+NOT_A_DATABASE = "{place} is not a database"
+DAMAGED = "{place} is damaged; restore it from a backup"
 BUSY = "{place} is in use by another process and did not become free in time; try again later"
 
 FULL = "the disk is full: {place} could not be written"
@@ -18,8 +20,8 @@ FULL = "the disk is full: {place} could not be written"
 SQLITE_FAULTS = (
     ("SQLITE_FULL", FULL),
     ("SQLITE_READONLY", "{place} is read-only; check the permissions of the file and its folder"),
-    ("SQLITE_NOTADB", "{place} is not a database"),
-    ("SQLITE_CORRUPT", "{place} is damaged; restore it from a backup"),
+    ("SQLITE_NOTADB", NOT_A_DATABASE),
+    ("SQLITE_CORRUPT", DAMAGED),
     ("SQLITE_BUSY", BUSY),
     ("SQLITE_LOCKED", BUSY),
     ("SQLITE_CANTOPEN", "{place} cannot be opened; check that its folder exists and may be written"),
@@ -57,7 +59,10 @@ def explain(error: Exception, place: str, *, reading: bool) -> StorageError | No
         template = _sqlite_fault(origin, reason, place, reading=reading)
     else:
         template = _postgres_fault(origin, reading=reading)
-    return StorageError(template.format(place=place, reason=reason)) if template else None
+    if template is None:
+        return None
+    kind = DatabaseDamagedError if template in (NOT_A_DATABASE, DAMAGED) else StorageError
+    return kind(template.format(place=place, reason=reason))
 
 
 def _sqlite_fault(error: sqlite3.Error, reason: str, place: str, *, reading: bool) -> str | None:
