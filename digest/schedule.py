@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from digest.errors import UsageError
 from digest.translation import gettext as _
@@ -71,12 +71,9 @@ def check_zone(name: str) -> str:
             return name
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         pass  # not a zone; OSError where the name is a folder such as "America"
-    by_folded = {known.casefold(): known for known in zoneinfo.available_timezones()}
-    near = difflib.get_close_matches(name.replace(" ", "_").casefold(), by_folded, n=1)
-    if near:
-        hint = _(
-            "Unknown time zone %(zone)r; did you mean %(near)s?", zone=name[:60], near=by_folded[near[0]]
-        )
+    near = _near_zone(name[:60])
+    if near is not None:
+        hint = _("Unknown time zone %(zone)r; did you mean %(near)s?", zone=name[:60], near=near)
     else:
         hint = _("Unknown time zone %(zone)r; names look like Europe/Berlin.", zone=name[:60])
     raise UsageError(hint)
@@ -219,6 +216,18 @@ def next_due(rule: SubscriptionRule, now: datetime) -> tuple[date, datetime]:
 def _check_year(day: date) -> None:
     if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise UsageError(f"The year {day.year} is out of reach; dates go from {_FIRST_YEAR} to {_LAST_YEAR}.")
+
+
+@cache
+def _folded_zones() -> dict[str, str]:
+    return {known.casefold(): known for known in zoneinfo.available_timezones()}
+
+
+@lru_cache(maxsize=1024)
+def _near_zone(name: str) -> str | None:
+    # Kept, since it compares with hundreds of names: a table of people may have one mistake in each line.
+    near = difflib.get_close_matches(name.replace(" ", "_").casefold(), _folded_zones(), n=1)
+    return _folded_zones()[near[0]] if near else None
 
 
 @lru_cache(maxsize=1024)

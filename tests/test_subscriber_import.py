@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel import select
 
+from digest import schedule
 from digest.app import App, make_app
 from digest.demo.program import DemoSettings
 from digest.errors import UsageError
@@ -144,6 +145,8 @@ def test_a_bad_line_is_told_and_the_rest_is_read(cells: str, reason: str) -> Non
         (b"email,hour,hour\n", "two columns"),
         (b"email\nzo\xeb@example.org\n", "UTF-8 .see line 2."),
         (b"email\n" + b"x" * MAX_BYTES, "larger than 10 MB"),
+        (b"x" * 200_000, "no column"),
+        (b'email,"' + b"x" * 200_000, "no column"),
     ],
 )
 def test_a_file_that_is_no_such_table_is_refused(data: bytes, reason: str) -> None:
@@ -152,11 +155,40 @@ def test_a_file_that_is_no_such_table_is_refused(data: bytes, reason: str) -> No
         read_table(data, USUAL)
 
 
-@given(st.binary(max_size=300))
-def test_any_bytes_are_a_table_or_refused(data: bytes) -> None:
-    """Behind a header that is right."""
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(end: str) -> None:
+    """Excel's “CSV (Macintosh)” has the third."""
+    table = read_table(end.join(("sep=,", "email,hour", "ada@example.org,8", "bo", "")).encode(), USUAL)
+    assert [(one.line, one.email, one.wishes.hour) for one in table.people] == [(3, "ada@example.org", 8)]
+    assert [one.line for one in table.bad] == [4]
+    with pytest.raises(UsageError, match="see line 2"):
+        read_table(f"email{end}z\xeb".encode("latin-1"), USUAL)
+
+
+def test_a_long_table_tells_how_far_it_is_read_and_seeks_a_near_zone_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sought: list[str] = []
+    monkeypatch.setattr(
+        schedule.difflib, "get_close_matches", lambda word, *_, **__: sought.append(word) or []
+    )
+    told: list[str] = []
+    lines = "".join(f"ada-{number}@example.org,Mars/Base\n" for number in range(2500))
+    table = read_table(f"email,zone\n{lines}".encode(), USUAL, progress=told.append)
+    assert len(table.bad) == 2500
+    assert len(sought) <= 1
+    assert told == ["reading line 1,001", "reading line 2,001"]
+
+
+@given(
+    st.sampled_from([b"email", b"email,interests", b'"email"', b"", b"\xff\xfe", b"sep=;"]),
+    st.sampled_from([b"\n", b"\r\n", b"\r", b""]),
+    st.binary(max_size=300),
+)
+def test_any_bytes_are_a_table_or_refused(header: bytes, end: bytes, data: bytes) -> None:
+    """Also behind a header that is right."""
     try:
-        table = read_table(b"email,interests\n" + data, USUAL)
+        table = read_table(header + end + data, USUAL)
     except UsageError:
         return
     assert isinstance(table, Table)

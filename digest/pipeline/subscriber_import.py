@@ -112,7 +112,7 @@ def import_subscribers(
     usual = Wishes(hour=app.settings.hour, zone=app.settings.zone)
     with app.database.read() as session:
         group_id = get_group(session, order.group).id if order.group is not None else None
-    table = read_table(data, usual)
+    table = read_table(data, usual, progress=progress)
     report = ImportReport(ignored=table.ignored)
     for line in table.bad:
         report.tell("bad", line.line, line.email, line.reason)

@@ -12,7 +12,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,8 +28,10 @@ MAX_BYTES: Final = 10_000_000
 MAX_LINES: Final = 100_000
 COLUMNS: Final = ("email", "zone", "hour", "cadence", "weekday", "language", "papers", "interests")
 EMAIL_NAMES: Final = ("email", "e-mail", "mail", "email address", "e-mail address")
+TOLD_EVERY: Final = 1_000
 DELIMITERS: Final = (",", ";", "\t")
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Rows = Iterator[tuple[int, list[str] | str]]
 _HOUR = re.compile(r"([0-9]{1,2})(?::00)?")
 
 
@@ -60,20 +62,21 @@ class Table:
     ignored: tuple[str, ...] = ()
 
 
-def read_table(data: bytes, usual: Wishes) -> Table:
-    """The people in a file; where it leaves something open, ``usual`` holds.
+def read_table(data: bytes, usual: Wishes, *, progress: Callable[[str], None] = lambda _: None) -> Table:
+    """The people in a file; where it leaves something open, ``usual`` holds. ``progress`` is told lines.
 
     Raises ``UsageError`` for a file that is no such table: too large, no text, no column ``email``.
     """
     if len(data) > MAX_BYTES:
         raise UsageError(f"the file is larger than {MAX_BYTES // 1_000_000} MB; cut it into several")
     text, before = _without_hint(_decoded(data))
-    first = text.lstrip("\r\n").partition("\n")[0]
-    delimiter, columns = _header(first)
+    columns, rows = _header(text)
     people: list[Person] = []
     bad: list[BadLine] = []
-    for number, cells in _rows(text, delimiter):
+    for number, cells in rows:
         line = number + before
+        if (len(people) + len(bad)) % TOLD_EVERY == TOLD_EVERY - 1:
+            progress(f"reading line {line:,}")
         if len(people) + len(bad) >= MAX_LINES:
             raise UsageError(f"the file has more than {MAX_LINES:,} lines; cut it into several")
         if isinstance(cells, str):
@@ -93,7 +96,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode(coding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = len(re.findall(rb"\r\n|\r|\n", data[: error.start])) + 1
         raise UsageError(
             f"the file is not text in UTF-8 (see line {line}); save it as “CSV UTF-8”"
         ) from error
@@ -101,13 +104,15 @@ def _decoded(data: bytes) -> str:
 
 def _without_hint(text: str) -> tuple[str, int]:
     """The text without the line by which Excel tells itself the delimiter, and how many lines that took."""
-    found = re.match(r"sep=.\r?\n", text)
+    found = re.match(r"sep=.(\r\n|\r|\n)", text)
     return (text[found.end() :], 1) if found else (text, 0)
 
 
-def _header(first: str) -> tuple[str, list[str]]:
+def _header(text: str) -> tuple[list[str], Rows]:
+    """The names of the columns, and the rows behind them."""
     for delimiter in DELIMITERS:
-        cells = next(csv.reader([first], delimiter=delimiter), [])
+        rows = _rows(text, delimiter)
+        _line, cells = next(rows, (0, ""))
         names = [cell.strip().casefold() for cell in cells]
         names = ["email" if name in EMAIL_NAMES else name for name in names]
         if "email" not in names:
@@ -115,14 +120,13 @@ def _header(first: str) -> tuple[str, list[str]]:
         twice = next((name for name in COLUMNS if names.count(name) > 1), None)
         if twice:
             raise UsageError(f"two columns are called {twice!r}; rename one of them")
-        return delimiter, names
+        return names, rows
     raise UsageError("the first line names no column “email”; it has to name the columns")
 
 
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Each row behind the header with the line it begins in, or why it is none; empty ones are left out."""
+def _rows(text: str, delimiter: str) -> Rows:
+    """Each row with the line it begins in, or why it is none; empty ones are left out."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    is_header = True
     while True:
         begins = reader.line_num + 1
         try:
@@ -132,12 +136,8 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
         except csv.Error as error:
             yield begins, f"cannot be read, nor what its quotation marks enclose ({error})"
             continue
-        if not any(map(str.strip, cells)):
-            continue
-        if is_header:
-            is_header = False
-            continue
-        yield begins, cells
+        if any(map(str.strip, cells)):
+            yield begins, cells
 
 
 def _given(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
