@@ -42,6 +42,11 @@ def _catalogue(code: str) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _stray_percent(text: str) -> bool:
+    """Whether a % would be read as a place that there is not; one that is meant is written %%."""
+    return "%" in PLACE.sub("", text).replace("%%", "")
+
+
 @pytest.mark.parametrize("code", OTHERS)
 class TestCatalogue:
     def test_every_message_is_translated_and_no_other(self, code: str) -> None:
@@ -56,6 +61,8 @@ class TestCatalogue:
             assert len(said) == (1 if len(asked) == 1 else 2), one
             for text, meant in zip(said, asked, strict=True):
                 assert set(PLACE.findall(text)) == set(PLACE.findall(meant)), one
+                assert not _stray_percent(text), one
+                text % {name: 1 for name, _ in PLACE.findall(text)}  # raises nothing
 
     def test_the_markup_is_the_same_and_no_quote_ends_an_attribute(self, code: str) -> None:
         for one, said in _catalogue(code).items():
@@ -70,6 +77,12 @@ class TestCatalogue:
                 assert text[-1:].isspace() == one[-1:].isspace(), one
                 assert (text[-1] == ".") == (one[-1] == "."), one
                 assert code != "de" or not ADDRESSED.search(MARKUP.sub("", text)), text
+
+
+@pytest.mark.parametrize("text", ["90 % von %(num)s", "%(num)s, 90 % sicher", "%(num)s von 100%", "90 %"])
+def test_the_check_finds_a_percent_that_is_no_place(text: str) -> None:
+    assert _stray_percent(text)
+    assert not _stray_percent(re.sub(r"%(?!\()", "%%", text))
 
 
 @pytest.mark.parametrize("name", reader_templates())

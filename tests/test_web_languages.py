@@ -179,6 +179,18 @@ def test_a_digest_speaks_the_language_of_its_reader(site: WebSite) -> None:  # n
     assert "<language>en</language>" in site.client.get("/feeds/trending.rss", headers=GERMAN).text
 
 
+def test_the_pages_for_leaving_speak_the_language_of_who_got_the_link(site: WebSite) -> None:  # noqa: F811
+    """In any browser, which remembers nothing of it."""
+    _choose(site, "de")
+    fresh = site.browser()
+    fresh.headers.update({"Accept-Language": "en"})
+    link = f"/u/{site.token('unsubscribe')}"
+    for answer in (fresh.get(link), fresh.post(link, data={"action": "leave"}), fresh.get(link)):
+        assert '<html lang="de"' in answer.text
+        assert "set-cookie" not in answer.headers
+    assert '<html lang="en"' in fresh.get("/").text
+
+
 @pytest.fixture
 def german(tmp_path: Path, demo_folder: Path) -> Iterator[WebSite]:  # noqa: F811
     with serving_web(tmp_path / "data", demo_folder, language="de") as made:

@@ -53,13 +53,15 @@ class Choice(StrEnum):
 class Standing:
     """How a reader stands, as a page about leaving says it.
 
-    ``can_undo``: what they chose in place of leaving can be taken back.
+    ``can_undo``: what they chose in place of leaving can be taken back. ``language`` is the one they chose,
+    if they chose one.
     """
 
     status: str
     cadence: str
     paused_until: date | None = None
     can_undo: bool = False
+    language: str | None = None
 
     @property
     def has_left(self) -> bool:
@@ -194,4 +196,4 @@ def _standing(session: Session, reader: Subscriber) -> Standing:
     assert reader.id is not None  # noqa: S101 - stored rows have ids
     (row, *_) = subscriber_rows.list_subscriptions(session, reader.id)
     can_undo = "instead" in (reader.left_from or {})
-    return Standing(reader.status, row.cadence, reader.paused_until, can_undo)
+    return Standing(reader.status, row.cadence, reader.paused_until, can_undo, row.language)

@@ -9,6 +9,7 @@ A reader who made all links invalid can still leave by each of them: by a mail o
 Those links do nothing else, and take nothing back.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from digest.pipeline import leaving
 from digest.pipeline.leaving import Choice, Standing
 from digest.tokens import read_token
 from digest.translation import gettext as _
-from digest.translation import gettext_noop
+from digest.translation import gettext_noop, in_language, language, speaking
 from digest.types import SubscriberStatus
 from digest.web.forms import read_form, text_of
 from digest.web.pages import show
@@ -68,7 +69,8 @@ def ask_to_leave(request: Request, site: SiteDep, token: str) -> Response:
     standing = leaving.look(site.app.database, link.number)
     if standing.has_left:
         return _show_left(request, token, standing, may_choose=link.is_current)
-    return show(request, "web/leave.html", token=token, standing=standing, may_choose=link.is_current)
+    with _their_language(standing):
+        return show(request, "web/leave.html", token=token, standing=standing, may_choose=link.is_current)
 
 
 @router.post("/u/{token}")
@@ -88,9 +90,15 @@ def leave(request: Request, site: SiteDep, token: str, action: Action) -> Respon
 
 def _show_left(request: Request, token: str, standing: Standing, *, may_choose: bool = False) -> Response:
     is_gone = standing is GONE
-    return show(
-        request, "web/left.html", token=token, standing=standing, is_gone=is_gone, may_choose=may_choose
-    )
+    with _their_language(standing):
+        return show(
+            request, "web/left.html", token=token, standing=standing, is_gone=is_gone, may_choose=may_choose
+        )
+
+
+def _their_language(standing: Standing) -> AbstractContextManager[None]:
+    """The language that the holder of the link chose, which no cookie of this browser need know."""
+    return speaking(in_language(standing.language, language()))
 
 
 def _read_link(site: Site, token: str) -> _Link | None:

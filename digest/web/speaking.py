@@ -1,7 +1,8 @@
 """In which language a request is answered.
 
 Pages speak what their reader chose, which a cookie of this browser remembers; else the best of what the
-browser accepts; else the language of the installation. The operator's pages and the interface for programs
+browser accepts; else the language of the installation. A page for one reader, opened by a link of a mail,
+speaks what they chose whatever the browser. The operator's pages and the interface for programs
 are in English, feeds in the language of their list or reader.
 """
 
