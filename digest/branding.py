@@ -47,6 +47,15 @@ _SVG_TAGS = frozenset(
     linearGradient radialGradient stop
     """.split()  # noqa: SIM905 - a list that is read as words
 )
+_XML_DECLARATION = re.compile(r"<\?xml\s([^?>]*)\?>")
+_CODING = re.compile(r"""encoding\s*=\s*["']([^"']*)""")
+# Functions of CSS that an attribute may call: others, such as image-set, load what they name.
+_FUNCTION = re.compile(r"([\w-]+)\(")
+_DRAWING_FUNCTIONS = frozenset(
+    """
+    rgb rgba hsl hsla calc matrix translate translatex translatey scale scalex scaley rotate skewx skewy
+    """.split()  # noqa: SIM905 - a list that is read as words
+)
 _OWN_REFERENCE = re.compile(r"#[A-Za-z][\w.-]*")
 _LENGTH = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)(?:px)?")
 
@@ -205,10 +214,23 @@ def _svg_size(name: str, body: bytes) -> tuple[float, float] | None:
     """Its size, else that of its view box. Raises ``ValueError`` for what does more than draw."""
     from xml.etree import ElementTree
 
-    if b"<!" in body.replace(b"<!--", b"") or b"<?xml-stylesheet" in body:
-        raise ValueError(f"{name} is no PNG, JPEG or plain SVG: it declares a document type or a style sheet")
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - without declarations there are no entities
+        # As text, so that what is looked at here is what a browser reads.
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is no PNG, JPEG or SVG in UTF-8") from error
+    declared = _XML_DECLARATION.match(text)
+    text = text[declared.end() :] if declared else text
+    coding = _CODING.search(declared[1]) if declared else None
+    # Without a mark or a word on it a parser guesses UTF-16 from the zeros.
+    is_other = "\0" in text or (coding is not None and coding[1].lower() != "utf-8")
+    if is_other or "<!" in text.replace("<!--", "") or "<?" in text:
+        raise ValueError(
+            f"{name} is no PNG, JPEG or plain SVG in UTF-8: it declares a document type, a style sheet or "
+            "another encoding"
+        )
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 - without declarations there are no entities
     except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{name} is no PNG, JPEG or SVG") from error
     if root.tag != f"{_SVG}svg":
@@ -232,10 +254,11 @@ def _svg_faults(root: "Element") -> Iterator[str]:
             yield f"the element {tag.rpartition('}')[2][:40]}"
         for name, value in element.attrib.items():
             bare = name.rpartition("}")[2].lower()
-            if bare.startswith("on"):
+            if bare.startswith("on") or bare == "base":
                 yield f"the attribute {bare[:40]}"
             if bare in ("href", "src") and not _OWN_REFERENCE.fullmatch(value.strip()):
                 yield "a link"
             loads = re.sub(r"url\(\s*['\"]?#", "", value.lower())
-            if any(mark in loads for mark in ("url(", "@import", "javascript:", "\\")):
+            called = set(_FUNCTION.findall(loads)) - _DRAWING_FUNCTIONS if name == bare else set()
+            if called or any(mark in loads for mark in ("url(", "@import", "javascript:", "\\")):
                 yield f"the attribute {bare[:40]} loads something"

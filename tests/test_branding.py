@@ -104,6 +104,18 @@ class TestLogo:
     @pytest.mark.parametrize(
         "inside",
         [
+            b'<path fill="rgb(1, 2, 3)" transform="translate(3 4) scale(2)" style="clip-path: url(#a)"/>',
+            b'<!-- made by hand --><text aria-label="A lab (of ours)" font-family="Open Sans">x</text>',
+        ],
+    )
+    def test_a_drawing_that_only_draws_is_taken(self, tmp_path: Path, inside: bytes) -> None:
+        head = b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
+        (tmp_path / "logo.svg").write_bytes(head + SVG.replace(b"</svg>", inside + b"</svg>"))
+        assert read_logo(tmp_path / "logo.svg").width == 88
+
+    @pytest.mark.parametrize(
+        "inside",
+        [
             b"<script>alert(1)</script>",
             b'<path onload="alert(1)"/>',
             b'<use href="https://example.org/x.svg#a"/>',
@@ -113,6 +125,9 @@ class TestLogo:
             b'<image href="#a"/>',
             b'<path style="fill: url(https://example.org/)"/>',
             b'<path fill="u\\72l(x)"/>',
+            b"<path style=\"background: image-set('http://example.org/x' 1x)\"/>",
+            b"<path mask=\"Image('x.png')\"/>",
+            b'<g xml:base="https://example.org/"><use href="#a"/></g>',
             b'<a href="#x"/>',
             b'<animate attributeName="href"/>',
             b'<x:p xmlns:x="http://www.w3.org/1999/xhtml"/>',
@@ -127,6 +142,10 @@ class TestLogo:
         ("body", "why"),
         [
             (b'<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG, "document type"),
+            (b'<?xml version="1.0"?><?xml-stylesheet href="x"?>' + SVG, "style sheet"),
+            (('<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG.decode()).encode("utf-16"), "in UTF-8"),
+            (('<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG.decode()).encode("utf-16-le"), "is no PNG"),
+            (b'<?xml version="1.0" encoding="UTF-7"?>' + SVG, "another encoding"),
             (b"GIF89a", "is no PNG, JPEG or SVG"),
             (b"", "is no PNG, JPEG or SVG"),
             (b"<html/>", "is no PNG, JPEG or SVG"),
