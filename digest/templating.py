@@ -93,12 +93,22 @@ class _Loader(jinja2.FileSystemLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        source, path, is_current = super().get_source(environment, template)
+        try:
+            source, path, is_current = super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            path = next(str(one) for folder in self.searchpath if (one := Path(folder, template)).is_file())
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise jinja2.TemplateSyntaxError("is not text in UTF-8", line, template, path) from error
         if environment.autoescape is not True:
             raise RuntimeError(f"autoescape is off for {template}")
-        if environment.parse(source, template, path).find(nodes.ScopedEvalContextModifier) is not None:
-            raise RuntimeError(f"{template} turns autoescape off")
-        return self._rewrite(source), path, is_current
+        modifier = environment.parse(source, template, path).find(nodes.ScopedEvalContextModifier)
+        if modifier is not None:
+            raise jinja2.TemplateSyntaxError("turns autoescape off", modifier.lineno, template, path)
+        try:
+            return self._rewrite(source), path, is_current
+        except jinja2.TemplateSyntaxError as error:
+            error.filename = path
+            raise
 
 
 def templates_folder() -> Path:
@@ -222,11 +232,14 @@ class _Styles:
         self._kept = frozenset(re.findall(r"\.([a-z][a-z0-9-]*)", self._at_rules))
 
     def inline(self, source: str) -> str:
-        """``source`` with a style for each class; raises ``ValueError`` for a class that is computed."""
+        """``source`` with a style for each class. Raises ``TemplateSyntaxError`` for one that is computed."""
+        for found in _CLASS.finditer(source):
+            if not _CLASS_NAMES.fullmatch(found[1]):
+                line = source.count("\n", 0, found.start(1)) + 1
+                raise jinja2.TemplateSyntaxError(
+                    f"class={found[1]!r} cannot be inlined: write plain names", line
+                )
         wanted = sorted(set(_CLASS.findall(source)))
-        for classes in wanted:
-            if not _CLASS_NAMES.fullmatch(classes):
-                raise ValueError(f"class={classes!r} cannot be inlined: write plain names")
         _, styles = self._computed(wanted)
 
         def attributes(match: re.Match[str]) -> str:

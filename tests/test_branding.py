@@ -226,6 +226,9 @@ class TestOwnTemplates:
         ("source", "line", "why"),
         [
             ("a\n{% if %}", 2, "Expected an expression"),
+            ("a\n\xe4".encode("latin-1"), 2, "not text in UTF-8"),
+            ("a\n{% autoescape false %}{% endautoescape %}", 2, "turns autoescape off"),
+            ('a\n<p\nclass="{{ heading }}">', 3, "cannot be inlined"),
             ("a\n\n{{ nothing }}", 3, "'nothing' is undefined"),
             ("{{ heading|safe }}", 1, "No filter named 'safe'"),
             ("{{ heading.strip.x.y }}", 1, "has no attribute"),
@@ -234,10 +237,10 @@ class TestOwnTemplates:
         ],
     )
     def test_a_broken_one_is_told_of_once_and_ours_is_shown(
-        self, own: Path, caplog: pytest.LogCaptureFixture, source: str, line: int, why: str
+        self, own: Path, caplog: pytest.LogCaptureFixture, source: str | bytes, line: int, why: str
     ) -> None:
         path = own / "mail" / "section.html"
-        path.write_text(source)
+        path.write_bytes(source if isinstance(source, bytes) else source.encode())
         look = Look(template_dir=own)
         with caplog.at_level(logging.WARNING):
             assert [_heading(look), _heading(look)] == [_heading(PLAIN)] * 2
