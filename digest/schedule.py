@@ -14,12 +14,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 
 from digest.errors import UsageError
+from digest.translation import LANGUAGES
 from digest.translation import gettext as _
 from digest.types import Cadence, SubscriberStatus
 
 __all__ = [
     "MARKED_DAYS",
+    "WEEKDAYS",
     "SubscriptionRule",
+    "check_schedule",
     "check_zone",
     "due_at",
     "due_date",
@@ -36,6 +39,8 @@ __all__ = [
     "reader_zones",
 ]
 
+# As commands, tables and forms name them.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 # A weekly subscription whose day was skipped waits two weeks; one more week is room to spare.
@@ -77,6 +82,29 @@ def check_zone(name: str) -> str:
     else:
         hint = _("Unknown time zone %(zone)r; names look like Europe/Berlin.", zone=name[:60])
     raise UsageError(hint)
+
+
+def check_schedule(cadence: str, weekday: str, hour: int, zone: str, language: str | None) -> None:
+    """Raise ``UsageError`` for a word, hour, zone or language that is none; no language is one."""
+    if cadence not in list(Cadence):
+        raise UsageError(
+            _("%(word)r is no cadence; use one of %(words)s", word=cadence, words=", ".join(Cadence))
+        )
+    if weekday not in WEEKDAYS:
+        raise UsageError(
+            _("%(word)r is no weekday; use one of %(words)s", word=weekday, words=", ".join(WEEKDAYS))
+        )
+    if not 0 <= hour <= 23:
+        raise UsageError(_("%(hour)s is no hour; use 0 to 23", hour=hour))
+    check_zone(zone)
+    if language is not None and language not in LANGUAGES:
+        raise UsageError(
+            _(
+                "%(language)r is no language that is spoken here; use one of %(languages)s",
+                language=language,
+                languages=", ".join(LANGUAGES),
+            )
+        )
 
 
 def reader_zones() -> list[str]:

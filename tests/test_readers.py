@@ -1,6 +1,7 @@
 """Readers as a person names them: addresses, and example papers that come to be known later."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -185,5 +186,17 @@ def test_the_operator_may_say_which_language_a_reader_is_told_in() -> None:
     assert "in Deutsch" in ok("subscriber", "show", READER).out
     assert "in Deutsch" in ok("subscriber", "change", READER, "--hour", "6").out
     told = run("subscriber", "change", READER, "--language", "tlh")
-    assert (told.code, "'tlh' is no language we speak; use one of en, de" in told.err) == (2, True)
+    assert (told.code, "'tlh' is no language that is spoken here; use one of en, de" in told.err) == (2, True)
     assert "Deutsch" not in ok("subscriber", "change", READER, "--language", "default").out
+
+
+def test_a_language_that_is_known_no_more_keeps_nothing_from_being_changed() -> None:
+    """As after going back to an older version; it stays the reader's choice."""
+    Path("digest.toml").write_text(f'data_dir = "{Path.cwd() / "data"}"\n')
+    ok("subscriber", "add", READER, "--active")
+    with closing(sqlite3.connect("data/digest.db")) as connection:
+        connection.execute("UPDATE subscriptions SET language = 'tlh'")
+        connection.commit()
+    ok("subscriber", "change", READER, "--hour", "6")
+    (row,) = ok("subscriber", "show", READER, "--json").json["subscriptions"]
+    assert (row["hour"], row["language"]) == (6, "tlh")

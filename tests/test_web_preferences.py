@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 from digest.errors import UsageError
 from digest.pipeline.liked import LIKED
 from digest.pipeline.steering import save_wishes, wishes_of
-from digest.pipeline.wishes import HIDEABLE, WEEKDAYS, ExamplePaper, InterestWish, Wishes
+from digest.pipeline.wishes import HIDEABLE, ExamplePaper, InterestWish, Wishes
+from digest.schedule import WEEKDAYS
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.tokens import make_token

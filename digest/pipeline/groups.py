@@ -14,7 +14,6 @@ from digest.errors import UsageError
 from digest.models import Group, Interest, Subscriber, Subscription
 from digest.pipeline.consent import Way, record_consent
 from digest.pipeline.readers import (
-    WEEKDAYS,
     InterestWords,
     Schedule,
     add_interest,
@@ -25,6 +24,7 @@ from digest.pipeline.readers import (
     remove_interest,
     show_subscriber_basics,
 )
+from digest.schedule import WEEKDAYS
 from digest.storage import groups as group_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from digest.pipeline.consent import Way, record_consent, show_consents
 from digest.pipeline.examples import resolve_paper
 from digest.pipeline.feed_files import drop_feeds
 from digest.pipeline.interest_wish import WORD_LISTS, check_words
-from digest.schedule import check_zone
+from digest.schedule import WEEKDAYS, check_schedule
 from digest.storage import bounces as bounce_rows
 from digest.storage import groups as group_rows
 from digest.storage import papers as paper_rows
@@ -24,7 +24,6 @@ from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
 from digest.text import clean_text
-from digest.translation import LANGUAGES
 from digest.translation import gettext as _
 from digest.types import Cadence, FeedbackKind, SubscriberStatus
 
@@ -47,7 +46,6 @@ __all__ = [
     "show_subscriber_basics",
 ]
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MAX_WORDS = 200
 # Why an address is not written to, in words that a date may follow.
 SUPPRESSED = {
@@ -77,15 +75,7 @@ class Schedule:
 
     def checked(self) -> "Schedule":
         """The same, or ``UsageError`` for a word, hour, zone or language that is none."""
-        if self.cadence not in list(Cadence):
-            raise UsageError(f"{self.cadence!r} is no cadence; use one of {', '.join(Cadence)}")
-        if self.weekday not in WEEKDAYS:
-            raise UsageError(f"{self.weekday!r} is no weekday; use one of {', '.join(WEEKDAYS)}")
-        if not 0 <= self.hour <= 23:
-            raise UsageError(f"{self.hour} is no hour; use 0 to 23")
-        check_zone(self.zone)
-        if self.language is not None and self.language not in LANGUAGES:
-            raise UsageError(f"{self.language!r} is no language we speak; use one of {', '.join(LANGUAGES)}")
+        check_schedule(self.cadence, self.weekday, self.hour, self.zone, self.language)
         return self
 
 
@@ -170,7 +160,7 @@ def change_schedule(
 ) -> Schedule:
     """Change what is given of a reader's schedule and return it whole. Raises ``UsageError``.
 
-    The language ``DEFAULT_LANGUAGE`` is the installation's.
+    The language ``DEFAULT_LANGUAGE`` is the installation's. One that is stored stays, be it known no more.
     """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
@@ -181,12 +171,14 @@ def change_schedule(
             weekday=weekday or WEEKDAYS[row.weekday],
             hour=row.hour if hour is None else hour,
             zone=zone or row.zone,
-            language=None if language == DEFAULT_LANGUAGE else language or row.language,
+            language=None if language == DEFAULT_LANGUAGE else language,
         ).checked()
         row.cadence, row.weekday = schedule.cadence, WEEKDAYS.index(schedule.weekday)
-        row.hour, row.zone, row.language = schedule.hour, schedule.zone, schedule.language
+        row.hour, row.zone = schedule.hour, schedule.zone
+        if language is not None:
+            row.language = schedule.language
         subscriber_rows.add_subscription(session, row)
-        return schedule
+        return replace(schedule, language=row.language)
 
 
 def get_subscriber(session: Session, email: str | int) -> Subscriber:

@@ -154,10 +154,10 @@ def read(app: Installation, token: str) -> SignUp | None:
 def confirm(app: Installation, token: str, now: datetime, *, network: str = "") -> Subscriber | None:
     """The owner of an address, at ``network``, says yes: make them a subscriber, or make them one again.
 
-    A token counts once, for 48 hours: given again, it changes nothing, and the subscriber is returned as
-    long as they are one. Who is one already keeps what they have. Returns ``None`` for an unknown or old
-    token, for a used one of somebody who left since, and for an address that only the operator can let be
-    written to again.
+    A token counts once, for 48 hours (that of an invitation for 14 days): given again, it changes nothing,
+    and the subscriber is returned as long as they are one. Who is one already keeps what they have. Returns
+    ``None`` for an unknown or old token, for a used one of somebody who left since, and for an address that
+    only the operator can let be written to again.
     """
     with app.database.write() as session:
         row = sign_up_rows.get_by_hash(session, hash_token(token))

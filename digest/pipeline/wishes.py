@@ -28,9 +28,9 @@ from digest.pipeline.interest_wish import (
     example_paper,
     read_interest,
 )
-from digest.schedule import check_zone
+from digest.schedule import WEEKDAYS, check_schedule
 from digest.storage import subscribers as subscriber_rows
-from digest.translation import LANGUAGES, decimal
+from digest.translation import decimal
 from digest.translation import gettext as _
 from digest.types import Cadence, Section
 
@@ -42,7 +42,6 @@ __all__ = [
     "MAX_TITLE",
     "MAX_WORD",
     "MAX_WORDS",
-    "WEEKDAYS",
     "ExamplePaper",
     "InterestWish",
     "Wishes",
@@ -57,7 +56,6 @@ __all__ = [
     "with_told",
 ]
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The sections that a reader can do without; the other one is what they missed.
 HIDEABLE = (Section.FOLLOWING, Section.FOR_YOU, Section.TRENDING, Section.RISING, Section.DIFFERENT)
 MAX_INTERESTS = 50
@@ -84,33 +82,11 @@ class Wishes:
     def checked(self) -> "Wishes":
         """The same with clean, bounded text; ``UsageError`` in words for what cannot be."""
         self._check_types()
-        if self.cadence not in list(Cadence):
-            raise UsageError(
-                _("%(word)r is no cadence; use one of %(words)s", word=self.cadence, words=", ".join(Cadence))
-            )
-        if self.weekday not in WEEKDAYS:
-            raise UsageError(
-                _(
-                    "%(word)r is no weekday; use one of %(words)s",
-                    word=self.weekday,
-                    words=", ".join(WEEKDAYS),
-                )
-            )
-        if not 0 <= self.hour <= 23:
-            raise UsageError(_("%(hour)s is no hour; use 0 to 23", hour=self.hour))
+        check_schedule(self.cadence, self.weekday, self.hour, self.zone, self.language)
         if self.max_papers is not None and not 1 <= self.max_papers <= 50:
             raise UsageError(_("a digest has 1 to 50 papers"))
         if self.trend_weight is not None and not 0 <= self.trend_weight <= 1:
             raise UsageError(_("trend weighs from 0 (taste only) to 1 (trend only)"))
-        if self.language is not None and self.language not in LANGUAGES:
-            raise UsageError(
-                _(
-                    "%(language)r is no language that is spoken here; use one of %(languages)s",
-                    language=self.language,
-                    languages=", ".join(LANGUAGES),
-                )
-            )
-        check_zone(self.zone)
         hidden = tuple(section.value for section in HIDEABLE if section.value in self.hidden_sections)
         if leaves_nothing(hidden):
             raise UsageError(_("with every section hidden there is nothing to send; leave one, or pause"))

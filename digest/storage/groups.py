@@ -65,11 +65,15 @@ def shared_ids(s: Session) -> set[int]:
 
 def add_members(s: Session, group_id: int, subscriber_ids: Iterable[int], now: datetime) -> int:
     """Let readers belong to a group; how many did not before."""
-    before = count_members(s).get(group_id, 0)
+    before = _count(s, group_id)
     for batch in in_batches(subscriber_ids):
         rows = [{"group_id": group_id, "subscriber_id": one, "joined_at": now} for one in batch]
         upsert(s, "memberships", rows, unique=("group_id", "subscriber_id"))
-    return count_members(s).get(group_id, 0) - before
+    return _count(s, group_id) - before
+
+
+def _count(s: Session, group_id: int) -> int:
+    return s.exec(select(func.count()).where(Membership.group_id == group_id)).one()
 
 
 def delete_member(s: Session, group_id: int, subscriber_id: int) -> bool:

@@ -17,7 +17,7 @@ from digest.models import (
     Subscription,
 )
 from digest.storage.bulk import in_batches
-from digest.storage.deliveries import withdraw
+from digest.storage.deliveries import key_of, withdraw
 from digest.storage.forgetting import forget_address
 from digest.storage.profiles import load_profiles
 from digest.types import FeedbackKind, SubscriberStatus
@@ -70,7 +70,7 @@ def make_subscriber(*, email: str | None, status: str, now: datetime) -> Subscri
     """The row of a new subscriber, not stored."""
     return Subscriber(
         email=email.strip() if email is not None else None,
-        email_key=_key(email) if email is not None else None,
+        email_key=key_of(email) if email is not None else None,
         status=str(status),
         feed_token=secrets.token_urlsafe(TOKEN_BYTES),
         created_at=now,
@@ -81,7 +81,7 @@ def make_subscriber(*, email: str | None, status: str, now: datetime) -> Subscri
 
 def get_subscriber(s: Session, email: str) -> Subscriber | None:
     """The subscriber with that address, upper and lower case aside."""
-    return s.exec(select(Subscriber).where(Subscriber.email_key == _key(email))).first()
+    return s.exec(select(Subscriber).where(Subscriber.email_key == key_of(email))).first()
 
 
 def get_by_id(s: Session, subscriber_id: int) -> Subscriber | None:
@@ -97,10 +97,6 @@ def renew_feed_token(s: Session, subscriber_id: int) -> str | None:
     old, stored.feed_token = stored.feed_token, secrets.token_urlsafe(TOKEN_BYTES)
     s.flush()
     return old
-
-
-def _key(email: str) -> str:
-    return email.strip().casefold()
 
 
 def list_subscribers(s: Session) -> list[Subscriber]:
