@@ -10,6 +10,7 @@
     │   ├── FetchError          no usable answer came; says which verdict that is
     │   └── ParseError          an answer came, but it is not the page we know
     ├── StorageError            the database cannot be used
+    │   ├── DatabaseDamagedError what should be a database is damaged, or is none
     │   └── DatabaseTooNewError the database was written by a newer version
     └── DeliveryError           a mail did not leave; transient or not
 
@@ -22,6 +23,7 @@ from digest.types import Page, Verdict
 
 __all__ = [
     "ConfigError",
+    "DatabaseDamagedError",
     "DatabaseTooNewError",
     "DeliveryError",
     "DigestError",
