@@ -133,6 +133,25 @@ def test_it_comes_at_the_groups_hour(server: DailyServer) -> None:
     assert server.asked
 
 
+@pytest.mark.parametrize("first", [(), ("--no-list",)])
+def test_what_was_composed_for_an_address_is_not_sent_once_the_list_moved(
+    server: DailyServer, first: tuple[str, ...]
+) -> None:
+    """Neither to the old address nor, as it names the old one, to the new; nor after a time without a list."""
+    set_up()
+    ok("--now", f"{DAY}T08:00:00Z", "refresh")
+    ok("--now", f"{DAY}T08:00:00Z", "compose")
+    if first:
+        ok("group", "change", "Seminar", *first)
+        ok("--now", f"{DAY}T08:10:00Z", "deliver")
+    ok("group", "change", "Seminar", "--list", "new@lists.example.org")
+    ok("--now", f"{DAY}T08:20:00Z", "deliver")
+    assert [one["To"] for one in mails()] == ["ada@example.org"]
+    ok("--now", "2026-01-13T08:20:00Z", "run")
+    assert [one["To"] for one in mails() if one["To"] != "ada@example.org"] == ["new@lists.example.org"]
+    assert server.asked
+
+
 def test_nobody_gets_at_a_list_by_its_address() -> None:
     """Strangers get no link to its preferences, and no mail in its name lets it leave."""
     configure("http://127.0.0.1:9", WEB)

@@ -44,6 +44,8 @@ def judge(waiting: Waiting, moment: Moment) -> LastLook | Decision:
         return Decision(number, DeliveryStatus.SKIPPED, reason=reason)
     if waiting.reader_status is None:
         return LastLook.SEND
+    if waiting.moved:
+        return Decision(number, DeliveryStatus.SKIPPED, reason="its reader has another address by now")
     if is_served(waiting.reader_status, waiting.paused_until, moment.today_in(waiting.zone)):
         return LastLook.SEND
     if waiting.reader_status == SubscriberStatus.PAUSED:

@@ -95,7 +95,7 @@ def add_group(
 def move_list(database: Database, name: str, list_address: str | None, *, now: datetime) -> None:
     """Send a group's digest to another list address, or to none.
 
-    What is on its way to the old one is held back. Raises ``UsageError`` as :func:`add_group` does.
+    What is on its way to the old one is not sent any more. Raises ``UsageError`` as :func:`add_group` does.
     """
     with database.write() as session:
         reader = _reader(session, name)

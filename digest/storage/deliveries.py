@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy import Boolean, Integer, Row, Select, bindparam, func, or_, select, update
 from sqlmodel import Session, col
 
 from digest.models import Delivery, Group, Issue, Letter, Subscriber, Subscription, Suppression
@@ -50,7 +50,7 @@ class Waiting:
 
     Of an issue or of a letter. The reader's standing (``reader_status``, ``paused_until``,
     ``token_version``) is ``None`` for letters. ``suppressed`` is why the address is not written to.
-    ``shared``: the recipient is the list of a group.
+    ``shared``: the recipient is the list of a group. ``moved``: an issue's reader has another address by now.
     """
 
     delivery_id: int
@@ -73,6 +73,7 @@ class Waiting:
     suppressed: str | None
     letter_kind: str | None = None
     shared: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,15 @@ def list_waiting(s: Session, delivery_ids: Iterable[int]) -> list[Waiting]:
         rows = s.execute(query.order_by(col(Delivery.id))).all()
         reasons = suppressed(s, [row[1] for row in rows])
         columns: list[tuple[Any, ...]] = [
-            (*row[:-2], reasons.get(key_of(row[1])), row[-2], row[-1] is not None) for row in rows
+            (*row[:-3], reasons.get(key_of(row[1])), row[-3], row[-2] is not None, _is_moved(row))
+            for row in rows
         ]
         found += [Waiting(*values) for values in columns]
     return found
+
+
+def _is_moved(row: Row[Any]) -> bool:
+    return row.reader is not None and key_of(row.recipient) != row.email_key
 
 
 def key_of(address: str) -> str:
@@ -148,9 +154,11 @@ def _waiting() -> Select[*tuple[Any, ...]]:
             *(col(column) for column in (Delivery.issue_id, Delivery.letter_id)),
             func.coalesce(col(Issue.expires_at), col(Letter.expires_at)),
             func.coalesce(col(Issue.zone), "UTC"),
-            *(col(column) for column in (Subscriber.id, Subscriber.status, Subscriber.paused_until)),
+            col(Subscriber.id).label("reader"),
+            *(col(column) for column in (Subscriber.status, Subscriber.paused_until)),
             *(col(column) for column in (Subscriber.token_version, Subscription.cadence, Letter.kind)),
             col(Group.id),
+            col(Subscriber.email_key),
         )
         .select_from(Delivery)
         .outerjoin(Issue, col(Issue.id) == col(Delivery.issue_id))
