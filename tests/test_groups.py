@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from digest.app import make_app
 from digest.checking import read_settings
-from digest.models import Feedback, Group, Interest, StoredRecommendation, Subscriber
+from digest.models import Delivery, Feedback, Group, Interest, StoredRecommendation, Subscriber
 from digest.pipeline.incoming import Incoming
 from digest.pipeline.signing_up import ask, ask_for_link
 from digest.pipeline.wishes import Wishes
@@ -18,6 +18,7 @@ from digest.storage.database import Database
 from digest.storage.groups import is_group
 from digest.storage.profiles import load_profiles
 from digest.storage.subscribers import get_subscriber, list_subscriptions
+from tests.bounce_mails import complaint, dsn, failed
 from tests.cli_runner import ok, run
 from tests.daily_server import DailyServer, item, serving
 from tests.test_main_job import body, configure, mails
@@ -137,7 +138,7 @@ def test_it_comes_at_the_groups_hour(server: DailyServer) -> None:
 def test_what_was_composed_for_an_address_is_not_sent_once_the_list_moved(
     server: DailyServer, first: tuple[str, ...]
 ) -> None:
-    """Neither to the old address nor, as it names the old one, to the new; nor after a time without a list."""
+    """Neither to the old address nor to the new one; nor after a time without a list."""
     set_up()
     ok("--now", f"{DAY}T08:00:00Z", "refresh")
     ok("--now", f"{DAY}T08:00:00Z", "compose")
@@ -181,6 +182,38 @@ def test_a_group_is_not_counted_as_a_reader(server: DailyServer) -> None:
     set_up()
     assert run("status", "--json", *NOW).json["subscribers"] == {"active": 1}
     assert 'digest_readers{status="active"} 1.0' in ok("status", "--metrics").out
+
+
+def test_what_one_person_on_a_list_sends_back_does_not_stop_it(server: DailyServer) -> None:
+    """Bounce and complaint are kept to be looked at; what names the list itself stops it, and is told."""
+    set_up()
+    ok("run", "--date", DAY)
+    app = make_app(read_settings())
+    with app.database.read() as session:
+        sent = session.exec(select(Delivery).where(Delivery.recipient == LIST)).one()
+    tagged = sent.envelope_from or ""
+    incoming = Incoming(app.database, app.secret_key())
+    for back in (
+        dsn(failed(address="cy@example.net"), to=tagged),
+        dsn(failed("4.2.2", address="cy@example.net"), to=tagged),
+        complaint(mail_from=tagged, recipient="Original-Rcpt-To: <cy@example.net>\n"),
+        complaint(mail_from=tagged, recipient=f"Original-Rcpt-To: <{LIST}>\n"),
+    ):
+        assert incoming.take(back, app.now()) == ("ignored", False)
+    assert ok("group", "list", "--json").json[0]["status"] == "active"
+    assert ok("suppression", "list", "--json").json == []
+    assert len(ok("bounces", "list", "--json").json) == 4
+    assert "Seminar" not in run("status").out
+    assert incoming.take(dsn(failed(address=LIST.upper()), to=tagged), app.now()) == ("bounced", True)
+    app.database.close()
+    assert ok("group", "list", "--json").json[0]["status"] == "bounced"
+    told = run("status")
+    assert told.code == 1
+    assert "The list of Seminar gets no digest any more: it is bounced" in told.out
+    assert "digest subscriber activate ADDRESS" in told.out
+    ok("subscriber", "activate", LIST)
+    assert "Seminar" not in run("status").out
+    assert server.asked
 
 
 def test_deleting_a_group_leaves_its_members(server: DailyServer) -> None:

@@ -1,7 +1,8 @@
 """Incoming: what bounces, complaints and readers' mails do to deliveries, readers and suppressions.
 
 Whom a report is about is proven by the signed tag of the envelope sender that it came back to, never by
-what it says; whom a command is from by the tag or token that only their mail had. Each mail is one
+what it says; whom a command is from by the tag or token that only their mail had. What is said of mail to a
+group's list counts only if it is about the list itself; else it is kept to be looked at. Each mail is one
 transaction, and is marked as read after it: a mail that is read twice counts once.
 
 Failures in a row. A reader's issues that left are taken in order, the newest last. Around the issue that
@@ -133,7 +134,8 @@ class Incoming:
         delivery = bounce_rows.find_delivery(session, prefix)
         if delivery is not None and delivery.status == DeliveryStatus.SENDING:
             return "later", False  # a run is sending it, or died in it; that is settled first
-        reader = None if delivery is None else bounce_rows.get_reader(session, delivery)
+        is_members = _is_a_members(session, report, delivery)
+        reader = None if delivery is None or is_members else bounce_rows.get_reader(session, delivery)
         told = report.about(delivery.recipient if delivery is not None else "")
         bounce_rows.add_bounce(
             session,
@@ -147,6 +149,8 @@ class Incoming:
                 received_at=now,
             ),
         )
+        if is_members:
+            return "ignored", False
         if told.kind is ReportKind.COMPLAINT:
             self._complained(session, delivery, reader, told.diagnostic, now)
             return "complained", False
@@ -241,6 +245,19 @@ class Incoming:
             row.cadence = command.kind.value
             subscriber_rows.add_subscription(session, row)
         return "commands"
+
+
+def _is_a_members(session: Session, report: Report, delivery: Delivery | None) -> bool:
+    """Whether a report on a list's mail is of one of its members, who may not stop it for all the others.
+
+    A list that only forwards leaves our tag in place, so what comes back for any member comes back to it.
+    Only a failure that names the list's own address is about the list; a complaint is always one person's.
+    """
+    if delivery is None or not bounce_rows.is_of_list(session, delivery):
+        return False
+    own = delivery.recipient.casefold()
+    named = {text.casefold() for one in report.recipients for text in one.spellings}
+    return report.kind is ReportKind.COMPLAINT or own not in named
 
 
 def _is_marked(mailbox: Mailbox, ref: str) -> bool:

@@ -14,12 +14,13 @@ from digest.pipeline.health import is_due
 from digest.pipeline.incidents import WORDS
 from digest.pipeline.reading import ConfiguredSource
 from digest.schedule import SubscriptionRule, next_due
+from digest.storage import groups as group_rows
 from digest.storage import measuring
 from digest.storage import overview as rows
 from digest.storage import runs as run_rows
 from digest.storage import sources as source_rows
 from digest.storage.database import Database
-from digest.types import Cadence, DeliveryStatus, IssueStatus, Verdict
+from digest.types import Cadence, DeliveryStatus, IssueStatus, SubscriberStatus, Verdict
 
 __all__ = [
     "USE_CASES",
@@ -42,6 +43,8 @@ SILENT = timedelta(hours=26)
 STUCK = timedelta(hours=2)
 USE_CASES = ("refresh", "enrich", "compose", "deliver", "bounces", "backup", "prune", "fit")
 NEXT = 5
+# How a list stands that nobody meant to stop.
+STOPPED = (SubscriberStatus.BOUNCED, SubscriberStatus.UNSUBSCRIBED)
 ADMIN = "/admin"
 # Where more is told of what a use case did.
 PAGES = {
@@ -166,6 +169,7 @@ def look_over(
             *_source_troubles(failing, stored, source_labels(session)),
             *_run_troubles(latest, now, is_due=bool(next_digests)),
             *_mail_troubles(mails, queue, now),
+            *_list_troubles(session),
         ]
         return Front(
             now=now,
@@ -308,6 +312,18 @@ def _mail_troubles(mails: Mapping[str, int], queue: Queue, now: datetime) -> Ite
         if number:
             what = f"{_mails(number)} {words.get(status, status.value)}"
             yield Trouble(f"{what} in the last day", mend, f"{ADMIN}/sent?status={status.value}")
+
+
+def _list_troubles(session: Session) -> Iterator[Trouble]:
+    """Lists that get nothing any more, though nobody paused them."""
+    for group, reader in group_rows.list_groups(session):
+        if reader.email is not None and reader.status in STOPPED:
+            yield Trouble(
+                f"The list of {group.name} gets no digest any more: it is {reader.status}",
+                f"digest bounces list says why; digest subscriber activate ADDRESS lets it go on "
+                f"(digest group show {group.name}).",
+                f"{ADMIN}/subscribers/{reader.id}",
+            )
 
 
 def _mails(number: int) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from digest.models import Bounce, Delivery, Issue, Subscriber, Subscription
+from digest.models import Bounce, Delivery, Group, Issue, Subscriber, Subscription
 from digest.types import DeliveryStatus
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "forgive_bounces",
     "get_reader",
     "has_bounce",
+    "is_of_list",
     "list_bounces",
     "list_outcomes",
     "set_returned",
@@ -51,6 +52,19 @@ def get_reader(s: Session, delivery: Delivery) -> Subscriber | None:
         )
     reader = s.exec(query).first()
     return reader if reader is not None and reader.email_key == delivery.recipient.casefold() else None
+
+
+def is_of_list(s: Session, delivery: Delivery) -> bool:
+    """Whether a delivery went to the list of a group, at the address it has or had."""
+    query = select(Group.id)
+    if delivery.issue_id is None:
+        query = query.join(Subscriber, col(Subscriber.id) == col(Group.subscriber_id))
+        query = query.where(col(Subscriber.email_key) == delivery.recipient.casefold())
+    else:
+        query = query.join(Subscription, col(Subscription.subscriber_id) == col(Group.subscriber_id))
+        query = query.join(Issue, col(Issue.subscription_id) == col(Subscription.id))
+        query = query.where(col(Issue.id) == delivery.issue_id)
+    return s.exec(query).first() is not None
 
 
 def has_bounce(s: Session, digest: str) -> bool:
