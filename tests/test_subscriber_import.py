@@ -27,7 +27,7 @@ from digest.pipeline.moment import Moment
 from digest.pipeline.readers import Schedule, activate_subscriber
 from digest.pipeline.subscriber_import import ImportOrder, ImportReport, import_subscribers
 from digest.pipeline.subscriber_table import MAX_BYTES, Table, read_table
-from digest.pipeline.suppressing import add_suppression
+from digest.pipeline.suppressing import add_suppression, remove_suppression
 from digest.pipeline.wishes import Wishes, load_wishes
 from digest.runs import run_deliver
 from digest.storage import subscribers as subscriber_rows
@@ -349,6 +349,84 @@ def test_a_stranger_does_not_change_what_somebody_was_invited_to(app: App) -> No
     assert said is not None
     with app.database.read() as session:
         assert load_wishes(session, said.id or 0).hour == 6
+
+
+def test_an_invitation_takes_the_place_of_what_a_stranger_asked_for_that_day(app: App) -> None:
+    """One mail, with what the table says; a link that went out before confirms nothing any more."""
+    later = NOW + timedelta(hours=1)
+    for is_sent in (False, True):
+        email = f"ada-{is_sent}@example.org"
+        signing_up.ask(app, email, Wishes(hour=23, max_papers=50), network="n", now=NOW)
+        before = mails(app) if is_sent else []
+        assert counts(imported(app, f"email,hour\n{email},6\n", now=later, invite=True)) == {"invited": 1}
+        (mail,) = [one for one in mails(app, later) if email in one and one not in before]
+        assert "invitation" in mail
+        assert [signing_up.confirm(app, token_in(one), later) for one in before if email in one] == (
+            [None] if is_sent else []
+        )
+        assert signing_up.confirm(app, token_in(mail), later) is not None
+        with app.database.read() as session:
+            number = reader(app, email).id or 0
+            assert load_wishes(session, number).hour == 6
+            assert [one["way"] for one in show_consents(session, number)] == ["invite"]
+
+
+def test_a_letter_that_was_never_to_leave_is_in_no_invitations_way(tmp_path: Path) -> None:
+    """Where sign-ups are closed, and somebody asked for the address on that day."""
+    closed = DemoSettings(
+        data_dir=tmp_path / "data", base_url="https://digest.example.org", sign_ups="closed"
+    )
+    app = make_app(closed, now=NOW)
+    signing_up.ask_for_link(app, "ada@example.org", network="n", now=NOW)
+    assert counts(imported(app, "email\nada@example.org\n", invite=True)) == {"invited": 1}
+    (mail,) = mails(app)
+    assert signing_up.confirm(app, token_in(mail), NOW) is not None
+    app.database.close()
+
+
+def test_who_was_invited_and_never_mailed_is_invited_again(app: App) -> None:
+    """Once the letter was given up, and not as long as it waits; the link lives long enough either way."""
+    table = "email\nada@example.org\n"
+    imported(app, table, invite=True)
+    assert counts(imported(app, table, invite=True)) == {"there": 1}
+    later = NOW + timedelta(days=15)
+    assert mails(app, later) == []
+    assert counts(imported(app, table, now=later, invite=True, dry_run=True)) == {"invited": 1}
+    assert counts(imported(app, table.upper(), now=later, invite=True)) == {"invited": 1}
+    much_later = later + timedelta(days=13, hours=23)
+    (mail,) = mails(app, much_later)
+    assert counts(imported(app, table, now=much_later, invite=True)) == {"there": 1}
+    said = signing_up.confirm(app, token_in(mail), much_later + timedelta(days=14))
+    assert said is not None
+    assert said.status == "active"
+
+
+def test_an_invitation_that_was_held_back_can_be_planned_anew_on_the_same_day(app: App) -> None:
+    """As when the address was suppressed by mistake."""
+    table = "email,hour\nada@example.org,6\n"
+    imported(app, table, invite=True)
+    add_suppression(app.database, "ada@example.org", detail="a mistake", now=NOW)
+    assert mails(app) == []
+    remove_suppression(app.database, "ada@example.org")
+    assert counts(imported(app, table.replace("6", "9"), invite=True)) == {"invited": 1}
+    (mail,) = mails(app)
+    said = signing_up.confirm(app, token_in(mail), NOW)
+    with app.database.read() as session:
+        assert said is not None
+        assert load_wishes(session, said.id or 0).hour == 9
+
+
+def test_an_address_that_only_folds_alike_is_another_persons(app: App) -> None:
+    """It is refused, and neither joins nor is invited; upper and lower case make no difference."""
+    add_group(app.database, "Seminar", Schedule(), list_address=None, now=NOW)
+    imported(app, "email\nstrasse@example.org\n")
+    before = rows(app)
+    for order in ({"group": "Seminar"}, {"invite": True}, {}):
+        report = imported(app, "email\nstraße@example.org\n", **order)
+        assert counts(report) == {"refused": 1}
+        assert "strasse@example.org" in report.told[0]["reason"]
+    assert rows(app) == before
+    assert counts(imported(app, "email\nSTRASSE@example.org\n", group="Seminar")) == {"joined": 1}
 
 
 def test_no_limit_of_strangers_holds(app: App) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "CONFIRMATION",
     "CONFIRMING",
     "INVITATION",
+    "INVITATION_LIFE",
     "LIFTED",
     "REMINDER",
     "fill_in_link",
@@ -41,7 +42,8 @@ LIFTED = ("unsubscribed", "bounced")
 LINK = "[the link goes here]"
 # Shorter than what its link lives, so that who gets it late can still follow it.
 LINK_LIFE = timedelta(hours=24)
-INVITATION_LIFE = timedelta(days=7)
+# Many at once may wait long for their turn, where mail leaves slowly.
+INVITATION_LIFE = timedelta(days=14)
 TEST_LIFE = timedelta(hours=20)
 # What concerns the operator is still worth reading after a weekend without mail.
 OPERATOR_LIFE = timedelta(days=7)

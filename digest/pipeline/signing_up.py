@@ -39,7 +39,7 @@ from digest.storage import sign_ups as sign_up_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage import suppressions as suppression_rows
 from digest.storage.database import Database
-from digest.storage.deliveries import key_of
+from digest.storage.deliveries import is_same_mailbox, key_of
 from digest.tokens import Keys, make_confirmation
 from digest.translation import gettext as _
 from digest.translation import in_language, speaking
@@ -164,7 +164,7 @@ def confirm(app: Installation, token: str, now: datetime, *, network: str = "") 
         if row is None or row.kind not in CONFIRMING or now >= row.expires_at:
             return None
         reader = subscriber_rows.get_subscriber(session, row.email)
-        if reader is not None and not _is_same_mailbox(reader.email, row.email):
+        if reader is not None and not is_same_mailbox(reader.email, row.email):
             return None
         if reader is not None and group_rows.is_group(session, reader.id or 0):
             return None  # a list of people, who all have the link
@@ -199,16 +199,6 @@ def _welcome(
     way = Way.INVITE if is_invited else Way.WEB
     record_consent(session, reader.id, way, now, origin=network, word=word)
     return reader
-
-
-def _is_same_mailbox(one: str | None, other: str) -> bool:
-    """Whether two addresses that are compared alike are one mailbox.
-
-    Folding makes one of ``straße`` and ``strasse``, which may be two people's.
-    """
-    if one is None or one == other:
-        return one is not None
-    return one.isascii() and other.isascii() and one.lower() == other.lower()
 
 
 # --- what is planned -------------------------------------------------------------------------------

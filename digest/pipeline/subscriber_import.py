@@ -1,13 +1,13 @@
 """Importing readers: who in a file becomes one, who is asked first, and who is left alone.
 
 Nobody is revived: who left, whose mail bounced and who is not to be written to stay so, and are told. Who is
-a reader already keeps what they have. So the same file a second time changes nothing. Each block of lines is
-one transaction.
+a reader already keeps what they have. So the same file a second time changes nothing, but that whose
+invitation never left is invited again. Each block of lines is one transaction.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,18 +15,19 @@ from typing import Any, Protocol
 from sqlmodel import Session
 
 from digest.errors import UsageError
-from digest.models import Subscriber
+from digest.models import Group, Subscriber
 from digest.pipeline import inviting
 from digest.pipeline.consent import Way, make_consent
 from digest.pipeline.groups import get_group
 from digest.pipeline.inviting import check_can_invite, plan_invitations
+from digest.pipeline.letters import INVITATION
 from digest.pipeline.readers import SUPPRESSED
 from digest.pipeline.subscriber_table import MAX_BYTES, Person, Table, read_table
 from digest.pipeline.wishes import Wishes, interest_rows, subscription_row
 from digest.storage import enrolling as enrolling_rows
 from digest.storage import groups as group_rows
 from digest.storage.database import Database
-from digest.storage.deliveries import key_of, suppressed
+from digest.storage.deliveries import is_same_mailbox, key_of, suppressed
 from digest.storage.subscribers import make_subscriber
 from digest.types import SubscriberStatus
 
@@ -135,41 +136,68 @@ def _once(table: Table, report: ImportReport) -> list[Person]:
     for person in table.people:
         before = first.setdefault(key_of(person.email), person)
         if before is not person:
-            report.tell("repeated", person.line, person.email, f"is in line {before.line} already")
+            if is_same_mailbox(before.email, person.email):
+                report.tell("repeated", person.line, person.email, f"is in line {before.line} already")
+            else:
+                report.tell("refused", person.line, person.email, _too_like(before.email))
     return list(first.values())
 
 
 def _sort(
     session: Session, block: Sequence[Person], order: ImportOrder, group_id: int | None, report: ImportReport
-) -> tuple[list[Person], list[int]]:
-    """Count what becomes of each; returns the new ones, and the numbers of readers who are to join."""
+) -> tuple[list[Person], list[Person], list[int]]:
+    """Count what becomes of each.
+
+    Returns the new ones, those who are to be invited again, and the numbers of readers who are to join.
+    """
     known = enrolling_rows.find_subscribers(session, (one.email for one in block))
     reasons = suppressed(session, (one.email for one in block))
     numbers = [one.id for one in known.values() if one.id is not None]
     member_of = group_rows.list_groups_of(session, numbers)
     shared = group_rows.shared_ids(session) if numbers else set()
-    new, joining = [], []
+    unsent = enrolling_rows.list_never_sent(session, _unconfirmed(known.values(), order), INVITATION)
+    new, again, joining = [], [], []
     for person in block:
         key = key_of(person.email)
         reader = known.get(key)
-        refusal = _refusal(reader, reasons.get(key), order, shared)
+        refusal = _refusal(person, reader, reasons.get(key), order, shared)
+        joins = reader is not None and group_id is not None and not _is_in(group_id, member_of, reader)
         if refusal is not None:
             report.tell("refused", person.line, person.email, refusal)
         elif reader is None:
             report.counts["invited" if order.invite else "added"] += 1
             new.append(person)
-        elif group_id is None or any(one.id == group_id for one in member_of.get(reader.id or 0, ())):
-            report.counts["there"] += 1
         else:
-            report.counts["joined"] += 1
-            joining.append(reader.id or 0)
-    return new, joining
+            if reader.email is not None and reader.email in unsent:
+                report.counts["invited"] += 1
+                again.append(replace(person, email=reader.email))
+            else:
+                report.counts["joined" if joins else "there"] += 1
+            joining += [reader.id or 0] if joins else []
+    return new, again, joining
+
+
+def _unconfirmed(readers: Iterable[Subscriber], order: ImportOrder) -> Iterator[str]:
+    """The addresses of those who may be waiting for an invitation that never left."""
+    for one in readers:
+        if order.invite and one.status == SubscriberStatus.UNCONFIRMED and one.email is not None:
+            yield one.email
+
+
+def _is_in(group_id: int, member_of: Mapping[int, Sequence[Group]], reader: Subscriber) -> bool:
+    return any(one.id == group_id for one in member_of.get(reader.id or 0, ()))
+
+
+def _too_like(email: str | None) -> str:
+    return f"cannot be told apart from {email}, which is another mailbox"
 
 
 def _refusal(
-    reader: Subscriber | None, reason: str | None, order: ImportOrder, shared: set[int]
+    person: Person, reader: Subscriber | None, reason: str | None, order: ImportOrder, shared: set[int]
 ) -> str | None:
     """Why that address is left alone; ``None`` where it is not."""
+    if reader is not None and not is_same_mailbox(reader.email, person.email):
+        return _too_like(reader.email)
     if reason is not None:
         return f"is not written to: {SUPPRESSED.get(reason, reason)} (digest suppression list)"
     if reader is None or reader.status in SERVED:
@@ -189,7 +217,7 @@ def _import_block(
     report: ImportReport,
     now: datetime,
 ) -> None:
-    new, joining = _sort(session, block, order, group_id, report)
+    new, again, joining = _sort(session, block, order, group_id, report)
     status = SubscriberStatus.UNCONFIRMED if order.invite else SubscriberStatus.ACTIVE
     readers = [make_subscriber(email=one.email, status=status, now=now) for one in new]
     numbers = enrolling_rows.add_subscribers(session, readers)
@@ -199,7 +227,7 @@ def _import_block(
         session, [row for one, number in pairs for row in interest_rows(one.wishes, number, now)]
     )
     if order.invite:
-        plan_invitations(session, app, new, origin=order.name, now=now)
+        plan_invitations(session, app, [*new, *again], origin=order.name, now=now)
     else:
         consents = [
             make_consent(number, Way.IMPORT, now, origin=order.name, word=order.word) for number in numbers

@@ -134,6 +134,16 @@ def key_of(address: str) -> str:
     return address.strip().casefold()
 
 
+def is_same_mailbox(one: str | None, other: str) -> bool:
+    """Whether two addresses that are compared alike are one mailbox.
+
+    Folding makes one of ``straße`` and ``strasse``, which may be two people's.
+    """
+    if one is None or one == other:
+        return one is not None
+    return one.isascii() and other.isascii() and one.lower() == other.lower()
+
+
 def suppressed(s: Session, addresses: Iterable[str]) -> dict[str, str]:
     """Why those of the addresses that are not to be written to are not, by :func:`key_of`."""
     found: dict[str, str] = {}

@@ -12,7 +12,7 @@ from digest.storage.bulk import in_batches, table
 from digest.storage.deliveries import key_of
 from digest.types import DeliveryStatus
 
-__all__ = ["add_letters", "add_rows", "add_subscribers", "find_subscribers", "list_asked"]
+__all__ = ["add_letters", "add_rows", "add_subscribers", "find_asked", "find_subscribers", "list_never_sent"]
 
 
 def find_subscribers(s: Session, emails: Iterable[str]) -> dict[str, Subscriber]:
@@ -24,14 +24,30 @@ def find_subscribers(s: Session, emails: Iterable[str]) -> dict[str, Subscriber]
     return found
 
 
-def list_asked(s: Session, emails: Iterable[str], day: date) -> set[str]:
-    """At which of the addresses somebody asked for a digest on that day, or was invited (``key_of``)."""
-    found: set[str] = set()
+def find_asked(s: Session, emails: Iterable[str], day: date) -> dict[str, SignUp]:
+    """What was asked for at those of the addresses on that day, by the address as it is compared."""
+    found: dict[str, SignUp] = {}
     for batch in in_batches(map(key_of, emails)):
-        found |= set(
-            s.exec(select(SignUp.email_key).where(col(SignUp.email_key).in_(batch), SignUp.asked_on == day))
-        )
+        query = select(SignUp).where(col(SignUp.email_key).in_(batch), SignUp.asked_on == day)
+        found |= {row.email_key: row for row in s.exec(query)}
     return found
+
+
+def list_never_sent(s: Session, recipients: Iterable[str], kind: str) -> set[str]:
+    """Those of the addresses, as spelt, to which letters of a kind were planned and all given up."""
+    planned: set[str] = set()
+    standing: set[str] = set()
+    for batch in in_batches(recipients):
+        query = (
+            select(Letter.recipient, Delivery.status)
+            .join(Delivery, col(Delivery.letter_id) == col(Letter.id))
+            .where(Letter.kind == kind, col(Letter.recipient).in_(batch))
+        )
+        for recipient, status in s.exec(query):
+            planned.add(recipient)
+            if status != DeliveryStatus.SKIPPED:
+                standing.add(recipient)
+    return planned - standing
 
 
 def add_rows(s: Session, rows: Sequence[Base]) -> None:

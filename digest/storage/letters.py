@@ -7,9 +7,10 @@ from sqlmodel import Session, col, select
 
 from digest.models import Delivery, Letter
 from digest.storage.bulk import in_batches
+from digest.storage.deliveries import WAITING
 from digest.types import DeliveryStatus
 
-__all__ = ["get_letters", "is_planned", "plan_letter"]
+__all__ = ["get_letters", "give_up", "is_planned", "plan_letter"]
 
 MAIL = "mail"
 
@@ -50,6 +51,20 @@ def plan_letter(
     s.flush()
     assert delivery.id is not None  # noqa: S101 - a flushed row has its id
     return delivery.id
+
+
+def give_up(s: Session, kind: str, recipient: str, key_start: str, reason: str) -> None:
+    """Send those letters no more that still wait, of that kind and recipient, whose key begins so."""
+    query = (
+        select(Delivery)
+        .join(Letter, col(Letter.id) == col(Delivery.letter_id))
+        .where(Letter.kind == kind, Letter.recipient == recipient, col(Letter.key).startswith(key_start))
+        .where(col(Delivery.status).in_(WAITING))
+    )
+    for delivery in s.exec(query):
+        delivery.status, delivery.reason = DeliveryStatus.SKIPPED.value, reason
+        s.add(delivery)
+    s.flush()
 
 
 def is_planned(s: Session, kind: str, recipient: str, key: str) -> bool:
