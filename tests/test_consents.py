@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from digest.app import App, make_app
 from digest.demo.program import DemoSettings
+from digest.errors import UsageError
 from digest.models import Consent, Subscriber
 from digest.pipeline import signing_up
 from digest.pipeline.consent import WORDING, Way, consent_line, show_consents
@@ -22,12 +23,14 @@ from digest.pipeline.letters import make_confirmation_letter, make_invitation_le
 from digest.pipeline.moment import Moment
 from digest.pipeline.profile_document import read_profile
 from digest.pipeline.readers import Schedule, activate_subscriber, add_subscriber, remove_subscriber
+from digest.pipeline.steering import resume
 from digest.pipeline.transfer import export_profile
-from digest.pipeline.wishes import Wishes
+from digest.pipeline.wishes import Wishes, load_wishes
 from digest.storage import sign_ups as sign_up_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.tokens import make_confirmation
+from digest.types import SubscriberStatus
 from tests.cli_runner import ok
 from tests.test_main_job import configure
 from tests.test_migrations import FOLDER
@@ -101,6 +104,40 @@ def test_taking_leaving_back_is_agreeing_again(app: App) -> None:
         leave_by_link(app.database, reader.id or 0, later)
         choose(app.database, reader.id or 0, Choice.UNDO, Moment(later))
     assert [one["way"] for one in consents(app)] == ["web", "return", "return"]
+
+
+def test_nobody_is_served_without_a_record(app: App) -> None:
+    """Not even whose invitation came back before they agreed; they cannot serve themselves either."""
+    add_subscriber(app.database, ADA, Schedule(), active=False, now=NOW)
+    with app.database.write() as session:
+        found = subscriber_rows.get_subscriber(session, ADA)
+        assert found is not None
+        subscriber_rows.set_status(session, found, SubscriberStatus.BOUNCED, now=NOW)
+    with pytest.raises(UsageError, match="never confirmed"):
+        resume(app.database, found.id or 0, NOW)
+    activate_subscriber(app.database, ADA, now=NOW)
+    assert [one["way"] for one in consents(app)] == ["command"]
+
+
+def test_taking_leaving_back_is_no_consent_of_who_never_gave_one(app: App) -> None:
+    """They stand as before: asked, and not served."""
+    add_subscriber(app.database, ADA, Schedule(), active=False, now=NOW)
+    with app.database.read() as session:
+        found = subscriber_rows.get_subscriber(session, ADA)
+    assert found is not None
+    leave_by_link(app.database, found.id or 0, NOW)
+    assert choose(app.database, found.id or 0, Choice.UNDO, Moment(NOW)).status == "unconfirmed"
+    assert consents(app) == []
+
+
+def test_their_own_yes_is_recorded_beside_the_operators_word(app: App) -> None:
+    """Who was made a reader meanwhile, and follows their link then, keeps what they have."""
+    signing_up.ask(app, ADA, Wishes(hour=5), network="192.0.2.0/24", now=NOW)
+    add_subscriber(app.database, ADA, Schedule(hour=9), active=True, now=NOW)
+    reader = sign_up(app)
+    assert [one["way"] for one in consents(app)] == ["command", "web"]
+    with app.database.read() as session:
+        assert load_wishes(session, reader.id or 0).hour == 9
 
 
 def test_it_is_in_the_readers_own_export_and_an_import_takes_none(app: App) -> None:

@@ -109,8 +109,11 @@ def return_to(session: Session, reader: Subscriber, now: datetime) -> None:
             suppression_rows.add_suppression(session, reader.email, reason, detail=detail, now=now)
     paused_until = date.fromisoformat(was["paused_until"]) if was.get("paused_until") else None
     reader.left_from = None
-    status = was.get("status", SubscriberStatus.ACTIVE.value)
-    record_consent(session, reader.id, Way.RETURN, now)
+    has_agreed = reader.confirmed_at is not None
+    usual = SubscriberStatus.ACTIVE if has_agreed else SubscriberStatus.UNCONFIRMED
+    status = was.get("status", usual.value)
+    if has_agreed:  # who never did is asked as before
+        record_consent(session, reader.id, Way.RETURN, now)
     subscriber_rows.set_status(session, reader, status, paused_until=paused_until, now=now)
 
 

@@ -206,6 +206,7 @@ def pause_subscriber(
         if subscriber.status not in (SubscriberStatus.ACTIVE, SubscriberStatus.PAUSED):
             who = subscriber.email or email
             raise UsageError(f"{who} is {subscriber.status}, so there is nothing to pause")
+        _check_not_listless(session, subscriber)
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.PAUSED, paused_until=until, now=now)
         return subscriber
 
@@ -216,20 +217,29 @@ def activate_subscriber(
     """Serve a subscriber who was unconfirmed, paused, or suspended because their mail bounced.
 
     For who had not agreed, or had left, the operator vouches in that ``way``. The address counts as
-    mended, and earlier bounces no more. Raises ``UsageError`` for an address that its owner wants no mail at:
-    that only ``digest suppression remove`` lifts.
+    mended, and earlier bounces no more. Raises ``UsageError`` for a group without a list, and for an address
+    that its owner wants no mail at: that only ``digest suppression remove`` lifts.
     """
     with database.write() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+        _check_not_listless(session, subscriber)
         if subscriber.email is not None:
             suppression_rows.delete_suppression(session, subscriber.email, reasons=("bounced",))
             check_suppression(session, subscriber.email)
         bounce_rows.forgive_bounces(session, subscriber.id)
-        if subscriber.status in (SubscriberStatus.UNCONFIRMED, SubscriberStatus.UNSUBSCRIBED):
+        # Whose invitation bounced never agreed either: who once was active did.
+        has_agreed = subscriber.confirmed_at is not None
+        if not has_agreed or subscriber.status == SubscriberStatus.UNSUBSCRIBED:
             record_consent(session, subscriber.id, way, now)
         subscriber_rows.set_status(session, subscriber, SubscriberStatus.ACTIVE, now=now)
         return subscriber
+
+
+def _check_not_listless(session: Session, subscriber: Subscriber) -> None:
+    """Raise ``UsageError`` for the subscriber of a group without a list, which nobody is served by."""
+    if subscriber.email is None and group_rows.is_group(session, subscriber.id or 0):
+        raise UsageError("this group has no list to send to (digest group change NAME --list ADDRESS)")
 
 
 def check_suppression(session: Session, address: str) -> None:

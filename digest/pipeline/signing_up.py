@@ -154,10 +154,10 @@ def read(app: Installation, token: str) -> SignUp | None:
 def confirm(app: Installation, token: str, now: datetime, *, network: str = "") -> Subscriber | None:
     """The owner of an address, at ``network``, says yes: make them a subscriber, or make them one again.
 
-    A token counts once, for 48 hours (that of an invitation for 14 days): given again, it changes nothing,
-    and the subscriber is returned as long as they are one. Who is one already keeps what they have. Returns
-    ``None`` for an unknown or old token, for a used one of somebody who left since, and for an address that
-    only the operator can let be written to again.
+    A token counts once, as long as it lives (of an invitation longer): given again, it changes nothing, and
+    the subscriber is returned as long as they are one. Who is one already keeps what they have; their yes is
+    recorded. Returns ``None`` for an unknown or old token, for a used one of somebody who left since, and for
+    an address that only the operator can let be written to again.
     """
     with app.database.write() as session:
         row = sign_up_rows.get_by_hash(session, hash_token(token))
@@ -182,18 +182,18 @@ def _welcome(
     session: Session, row: SignUp, reader: Subscriber | None, now: datetime, network: str
 ) -> Subscriber:
     suppression_rows.delete_suppression(session, row.email, reasons=LIFTED)
-    if reader is not None and reader.status in SERVED:
-        return reader
+    is_new = reader is None or reader.status not in SERVED
     if reader is None:
         reader = subscriber_rows.add_subscriber(
             session, email=row.email, status=SubscriberStatus.ACTIVE, now=now
         )
-    else:
+    elif is_new:
         assert reader.id is not None  # noqa: S101 - stored rows have ids
         bounce_rows.forgive_bounces(session, reader.id)
         reader.left_from = None
         subscriber_rows.set_status(session, reader, SubscriberStatus.ACTIVE, now=now)
-    store_wishes(session, reader, Wishes.from_dict(row.wishes), now)
+    if is_new:
+        store_wishes(session, reader, Wishes.from_dict(row.wishes), now)
     is_invited = row.kind == INVITATION
     word = f"invited from {row.origin}" if is_invited and row.origin else ""
     way = Way.INVITE if is_invited else Way.WEB

@@ -94,7 +94,7 @@ def resume(database: Database, subscriber_id: int, now: datetime) -> Subscriber:
     """
     with database.write() as session:
         subscriber = get_subscriber(session, subscriber_id)
-        if subscriber.status == SubscriberStatus.UNCONFIRMED:
+        if subscriber.confirmed_at is None and subscriber.status != SubscriberStatus.UNSUBSCRIBED:
             raise UsageError(_("this address was never confirmed; open the link of the mail that asks"))
         if subscriber.status == SubscriberStatus.UNSUBSCRIBED:
             return_to(session, subscriber, now)
