@@ -68,6 +68,22 @@ def test_a_profile_holds_the_interests_of_the_readers_groups(database: Database)
     assert shown.interests == found[0].interests
 
 
+def test_no_two_interests_of_a_reader_have_one_name(database: Database) -> None:
+    """One of their own may be called as one of their group's is."""
+    with database.write() as s:
+        stands, _ = add_reader(s, None, status="paused")
+        ada, own = add_reader(s)
+        mine = add_interest(s, ada, "Graphs (Seminar)", keywords=["mine"])
+        add_interest(s, stands, "Graphs", keywords=["theirs"])
+        group = groups.add_group(s, Group(name="Seminar", subscriber_id=stands.id, created_at=NOW))
+        groups.add_members(s, group.id, [ada.id], NOW)
+    with database.read() as s:
+        (found,) = load_profiles(s, [(ada, own)], max_papers=5, trend_weight=0.3)
+        shown = preview_profile(s, own, [mine], max_papers=5, trend_weight=0.3)
+    assert [one.name for one in found.interests] == ["Graphs (Seminar)", "Graphs (group Seminar)"]
+    assert shown.interests == found.interests
+
+
 def test_a_mail_to_a_list_is_known_as_one(database: Database) -> None:
     """Since it holds nobody's own links; another reader's is not."""
     with database.write() as s:

@@ -62,7 +62,7 @@ def load_profiles(
             *_with_feedback(
                 interests.get(number, []), feedback.get(number, []), papers, subscriber.learn_from
             ),
-            *_of_groups(groups.get(number, ()), shared, papers),
+            *_of_groups(groups.get(number, ()), shared, papers, interests.get(number, ())),
         )
         for number, subscriber in readers.items()
     }
@@ -111,7 +111,8 @@ def preview_profile(
     shared = _by_subscriber(s, Interest, [one.subscriber_id for one in groups])
     papers = _load_facts(s, _paper_ids({0: interests}, {0: said}) | _paper_ids(shared, {}))
     learn_from = s.exec(select(Subscriber.learn_from).where(Subscriber.id == number)).first()
-    specs = (*_with_feedback(interests, said, papers, learn_from), *_of_groups(groups, shared, papers))
+    theirs = _of_groups(groups, shared, papers, interests)
+    specs = (*_with_feedback(interests, said, papers, learn_from), *theirs)
     return make_profile(subscription, specs, max_papers=max_papers, trend_weight=trend_weight)
 
 
@@ -132,12 +133,23 @@ def _with_feedback(
 
 
 def _of_groups(
-    groups: Iterable[Group], interests: Mapping[int, Sequence[Interest]], papers: Mapping[int, Facts]
+    groups: Iterable[Group],
+    interests: Mapping[int, Sequence[Interest]],
+    papers: Mapping[int, Facts],
+    own: Sequence[Interest],
 ) -> Iterator[InterestSpec]:
-    """What the groups care about. Without numbers: what a member says goes to an interest of their own."""
+    """What the groups care about. Without numbers: what a member says goes to an interest of their own.
+
+    A name that is taken already, by an interest of their ``own`` say, has its group's named more fully.
+    """
+    taken = {row.name for row in own}
     for group in groups:
         for row in interests.get(group.subscriber_id, ()):
-            yield replace(_spec(row, papers), name=f"{row.name} ({group.name})", interest_id=None)
+            called = group.name
+            while (name := f"{row.name} ({called})") in taken:
+                called = f"group {called}"
+            taken.add(name)
+            yield replace(_spec(row, papers), name=name, interest_id=None)
 
 
 def _example(facts: Facts, said: Feedback, weight: float, origin: Origin) -> Example:
