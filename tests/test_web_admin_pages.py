@@ -27,7 +27,10 @@ from digest.models import (
     Subscription,
     Suppression,
 )
+from digest.pipeline.groups import add_group
+from digest.pipeline.readers import Schedule
 from digest.runs import run_refresh
+from digest.storage.groups import list_groups
 from tests.test_web_admin import HASH, admin, admin_token, log_in, site
 from tests.web_site import READER, WebSite, demo_folder, serving_web
 
@@ -287,6 +290,29 @@ def test_a_reader_can_be_paused_activated_and_removed(site: WebSite, admin: Test
     assert answer.headers["location"] == "/admin/subscribers?removed=1"
     assert admin.get("/admin/subscribers/1").status_code == 404
     assert "2 readers" in words_of(admin.get("/admin/subscribers").text)
+
+
+def test_a_group_is_marked_as_one_and_without_a_list_it_is_not_served(
+    site: WebSite, admin: TestClient
+) -> None:
+    database, now = site.app.database, site.app.now()
+    add_group(database, "Seminar", Schedule(), list_address="list@lists.example.org", now=now)
+    add_group(database, "Reading circle", Schedule(), list_address=None, now=now)
+    page = words_of(admin.get("/admin/subscribers").text)
+    assert "groups counted in" in page
+    assert "list@lists.example.org group Seminar" in page
+    assert "no list group Reading circle" in page
+    assert "groups counted in" not in words_of(admin.get(f"/admin/subscribers?address={READER}").text)
+    with database.read() as s:
+        found = {group.name: reader.id for group, reader in list_groups(s)}
+    shown = words_of(admin.get(f"/admin/subscribers/{found['Reading circle']}").text)
+    assert "Group Reading circle: no list" in shown
+    assert not any(word in shown for word in ("Activate", "Pause until"))
+    for step in ("activate", "pause"):
+        answer = send(admin, f"/admin/subscribers/{found['Reading circle']}/{step}", until="2026-02-01")
+        assert answer.status_code == 400
+        assert "no list to send to" in answer.text
+        assert send(admin, f"/admin/subscribers/{found['Seminar']}/{step}").status_code == 303
 
 
 def test_who_reads_by_feed_only_has_a_page_too(site: WebSite, admin: TestClient) -> None:

@@ -14,6 +14,7 @@ from digest.pipeline.previewing import Previewer
 from digest.pipeline.readers import get_subscriber
 from digest.pipeline.wishes import InterestWish, Wishes, load_wishes
 from digest.render import issue_card, render_html
+from digest.storage import groups as group_rows
 from digest.storage import issues as issue_rows
 from digest.storage import overview as rows
 from digest.storage import subscribers as subscriber_rows
@@ -96,12 +97,16 @@ class LetterLine:
 
 @dataclass(frozen=True, slots=True)
 class ReaderLine:
-    """A reader in a list: when they are served, their latest issue (number, date), bounces that count."""
+    """A reader in a list: when they are served, their latest issue (number, date), bounces that count.
+
+    ``group`` is the name of the group that stands there instead of a person.
+    """
 
     subscriber: Subscriber
     schedule: str
     last_issue: tuple[int, date] | None
     bounces: int
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +117,18 @@ class ReaderList:
     number: int
     next_before: int | None
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether some of those shown are no persons, but groups."""
+        return any(line.group for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class ReaderDetail:
-    """One reader: what they wish for as (label, text) pairs, what they were sent, and why not any more."""
+    """One reader: what they wish for as (label, text) pairs, what they were sent, and why not any more.
+
+    ``group`` is the name of the group that stands there instead of a person.
+    """
 
     subscriber: Subscriber
     schedule: str
@@ -125,6 +138,7 @@ class ReaderDetail:
     letters: Sequence[LetterLine]
     suppression: Suppression | None
     bounces: int
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +183,14 @@ def list_readers(
         shown = found[:PAGE]
         ids = [reader.id for reader, _ in shown if reader.id is not None]
         issues, bounces = rows.reader_marks(session, ids)
+        groups = group_rows.names_by_reader(session, ids)
     lines = [
         ReaderLine(
             subscriber=reader,
             schedule=_schedule(subscription),
             last_issue=issues.get(reader.id or 0),
             bounces=bounces.get(reader.id or 0, 0),
+            group=groups.get(reader.id or 0, ""),
         )
         for reader, subscription in shown
     ]
@@ -208,6 +224,7 @@ def show_reader(database: Database, number: int) -> ReaderDetail:
             )
             suppression = suppression_rows.get_suppression(session, reader.email)
         _, bounces = rows.reader_marks(session, [number])
+        group = group_rows.names_by_reader(session, [number]).get(number, "")
     return ReaderDetail(
         subscriber=reader,
         schedule=wishes_in_words(wishes),
@@ -217,6 +234,7 @@ def show_reader(database: Database, number: int) -> ReaderDetail:
         letters=[LetterLine(*row) for row in letters],
         suppression=suppression,
         bounces=bounces.get(number, 0),
+        group=group,
     )
 
 

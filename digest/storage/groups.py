@@ -21,6 +21,7 @@ __all__ = [
     "list_groups",
     "list_groups_of",
     "list_members",
+    "names_by_reader",
     "set_address",
     "shared_ids",
 ]
@@ -56,6 +57,15 @@ def set_address(s: Session, subscriber: Subscriber, address: str | None) -> None
         if row is not None:
             row.email, row.email_key = address, key_of(address) if address is not None else None
     s.flush()
+
+
+def names_by_reader(s: Session, subscriber_ids: Iterable[int]) -> dict[int, str]:
+    """The names of the groups that those of the subscribers stand for who stand for any."""
+    found: dict[int, str] = {}
+    for batch in in_batches(subscriber_ids):
+        query = select(Group.subscriber_id, Group.name).where(col(Group.subscriber_id).in_(batch))
+        found |= {number: name for number, name in s.exec(query)}  # noqa: C416 - rows are no pairs to mypy
+    return found
 
 
 def shared_ids(s: Session) -> set[int]:
