@@ -30,6 +30,7 @@ from digest.storage import sign_ups as sign_up_rows
 from digest.storage import subscribers as subscriber_rows
 from digest.storage.database import Database
 from digest.tokens import make_confirmation
+from digest.translation import speaking
 from digest.types import SubscriberStatus
 from tests.cli_runner import ok
 from tests.test_main_job import configure
@@ -39,7 +40,7 @@ NOW = datetime(2026, 8, 3, 9, tzinfo=UTC)
 ADA = "ada@example.org"
 NETWORK = "2001:db8:7::/48"
 # Whoever changes these sentences raises WORDING in digest/pipeline/consent.py, and puts the new hash here.
-AGREED_TO = ("1", "f6b60d01cfbeb721")
+AGREED_TO = ("2", "0c827d86d6a37095")
 
 
 @pytest.fixture
@@ -59,8 +60,13 @@ def consents(app: App, email: str = ADA) -> list[dict[str, Any]]:
 def sign_up(app: App, now: datetime = NOW) -> Subscriber:
     """By the web: asked, and confirmed from a network."""
     signing_up.ask(app, ADA, Wishes(), network="192.0.2.0/24", now=now)
+    return confirmed(app, ADA, now)
+
+
+def confirmed(app: App, email: str, now: datetime) -> Subscriber:
+    """The owner of the address followed the link of that day, twice."""
     with app.database.read() as session:
-        row = sign_up_rows.get_of_day(session, ADA, now.date())
+        row = sign_up_rows.get_of_day(session, email, now.date())
     assert row is not None
     token = make_confirmation(app.secret_key(), bytes.fromhex(row.nonce))
     reader = signing_up.confirm(app, token, now, network=NETWORK)
@@ -73,8 +79,33 @@ def test_who_confirms_on_the_web_is_recorded_once(app: App) -> None:
     """From where the link was followed, with the words that were agreed to; said again it is no news."""
     sign_up(app)
     assert consents(app) == [
-        {"at": NOW.isoformat(), "way": "web", "origin": NETWORK, "word": "", "wording": WORDING}
+        {"at": NOW.isoformat(), "way": "web", "origin": NETWORK, "word": "", "wording": f"{WORDING} en"}
     ]
+
+
+def test_the_record_says_in_which_language_and_whose_words(tmp_path: Path) -> None:
+    """An operator's own page is named by what it holds, as it stood then."""
+    page = tmp_path / "own" / "web" / "confirm.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>Yes?</p>", encoding="utf-8")
+    own = f"own {sha256(page.read_bytes()).hexdigest()[:12]}"
+    for folder, template_dir, version in (("a", None, WORDING), ("b", tmp_path / "own", own)):
+        settings = DemoSettings(
+            data_dir=tmp_path / folder, base_url="https://digest.example.org", template_dir=template_dir
+        )
+        made = make_app(settings, now=NOW)
+        with speaking("de"):
+            sign_up(made)
+        signing_up.ask(made, "bo@example.org", Wishes(language="en"), network="n", now=NOW)
+        with speaking("de"):
+            confirmed(made, "bo@example.org", NOW)
+            feeds = signing_up.subscribe_by_feed(made, Wishes(), network=NETWORK, now=NOW)
+        assert [one["wording"] for one in consents(made)] == [f"{version} de"]
+        assert [one["wording"] for one in consents(made, "bo@example.org")] == [f"{version} en"]
+        with made.database.read() as session:
+            (one,) = show_consents(session, feeds.id or 0)
+        assert one["wording"] == f"{WORDING} de"
+        made.database.close()
 
 
 def test_who_asks_for_feeds_alone_is_recorded_too(app: App) -> None:

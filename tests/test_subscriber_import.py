@@ -20,7 +20,7 @@ from digest.demo.program import DemoSettings
 from digest.errors import UsageError
 from digest.models import Consent, Subscriber
 from digest.pipeline import signing_up
-from digest.pipeline.consent import show_consents
+from digest.pipeline.consent import WORDING, show_consents
 from digest.pipeline.groups import add_group, show_group
 from digest.pipeline.leaving import leave_by_link
 from digest.pipeline.moment import Moment
@@ -312,7 +312,11 @@ def test_who_is_invited_gets_one_mail_and_nothing_else_before_the_click(app: App
     with app.database.read() as session:
         (consent,) = show_consents(session, invited.id or 0)
         assert load_wishes(session, invited.id or 0).hour == 6
-    assert (consent["way"], consent["origin"], consent["wording"]) == ("invite", "192.0.2.0/24", "1")
+    assert (consent["way"], consent["origin"], consent["wording"]) == (
+        "invite",
+        "192.0.2.0/24",
+        f"{WORDING} en",
+    )
     assert consent["word"] == "invited from readers.csv"
     assert [one["email"] for one in show_group(app.database, "Seminar")["members"]] == ["ada@example.org"]
 

@@ -56,7 +56,7 @@ class Consent(Base, table=True):
 
     ``way`` is how (see :mod:`digest.pipeline.consent`); ``origin`` from where: on the web the network
     (/24, /48), for an import the file's name; ``word`` what the operator says of it; ``wording`` the version
-    of the sentences that were agreed to, empty where none were shown.
+    and language of the sentences that were agreed to, empty where none were shown.
     """
 
     __tablename__ = "consents"

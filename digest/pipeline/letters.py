@@ -94,7 +94,7 @@ def make_invitation_letter(
     lines = [
         _(
             "Whoever runs the digest “%(name)s” invites you to get it at this address: a few new papers on "
-            "what you work on, as often as you like. If you do nothing, you get no other mail.",
+            "what you work on, as often as you like. If you do nothing, no digest comes.",
             name=list_name,
         )
     ]

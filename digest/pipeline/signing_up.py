@@ -19,7 +19,7 @@ from digest.config import Settings
 from digest.errors import TooManyError, UsageError
 from digest.message import make_message_id
 from digest.models import Letter, SignUp, Subscriber
-from digest.pipeline.consent import Way, record_consent
+from digest.pipeline.consent import Way, record_consent, shown_wording
 from digest.pipeline.letters import (
     CONFIRMATION,
     CONFIRMING,
@@ -42,7 +42,7 @@ from digest.storage.database import Database
 from digest.storage.deliveries import is_same_mailbox, key_of
 from digest.tokens import Keys, make_confirmation
 from digest.translation import gettext as _
-from digest.translation import in_language, speaking
+from digest.translation import in_language, language, speaking
 from digest.types import SubscriberStatus
 
 __all__ = [
@@ -138,7 +138,8 @@ def subscribe_by_feed(app: Installation, wishes: Wishes, *, network: str, now: d
     with app.database.write() as session:
         reader = subscriber_rows.add_subscriber(session, email=None, status=SubscriberStatus.ACTIVE, now=now)
         store_wishes(session, reader, wishes, now)
-        record_consent(session, reader.id, Way.FEED, now, origin=network)
+        wording = shown_wording(Way.FEED, language(), app.look.template_dir)
+        record_consent(session, reader.id, Way.FEED, now, origin=network, wording=wording)
         return reader
 
 
@@ -175,12 +176,23 @@ def confirm(app: Installation, token: str, now: datetime, *, network: str = "") 
             return None
         row.confirmed_at = now
         sign_up_rows.add_sign_up(session, row)
-        return _welcome(session, row, reader, now, network)
+        reader = _welcome(session, row, reader, now)
+        way = Way.INVITE if row.kind == INVITATION else Way.WEB
+        # As the page was shown: in the language that was chosen, else in the one spoken here.
+        spoken = in_language(row.wishes.get("language"), language())
+        record_consent(
+            session,
+            reader.id,
+            way,
+            now,
+            origin=network,
+            word=f"invited from {row.origin}" if row.origin else "",
+            wording=shown_wording(way, spoken, app.look.template_dir),
+        )
+        return reader
 
 
-def _welcome(
-    session: Session, row: SignUp, reader: Subscriber | None, now: datetime, network: str
-) -> Subscriber:
+def _welcome(session: Session, row: SignUp, reader: Subscriber | None, now: datetime) -> Subscriber:
     suppression_rows.delete_suppression(session, row.email, reasons=LIFTED)
     is_new = reader is None or reader.status not in SERVED
     if reader is None:
@@ -194,10 +206,6 @@ def _welcome(
         subscriber_rows.set_status(session, reader, SubscriberStatus.ACTIVE, now=now)
     if is_new:
         store_wishes(session, reader, Wishes.from_dict(row.wishes), now)
-    is_invited = row.kind == INVITATION
-    word = f"invited from {row.origin}" if is_invited and row.origin else ""
-    way = Way.INVITE if is_invited else Way.WEB
-    record_consent(session, reader.id, way, now, origin=network, word=word)
     return reader
 
 
