@@ -73,8 +73,9 @@ def test_what_is_out_of_reach_is_one_sentence(words: list[str], one_due: None) -
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_the_first_and_the_last_time_that_can_be_set_work(words: list[str], now: str, one_due: None) -> None:
     """A clock may be moved that far; at worst a zone's date is out of reach, in a sentence."""
-    assert run(*words, "--now", now).code in (0, 2)
-    assert run(*words, "--date", now[:10]).code in (0, 2)
+    fine = (0, 1, 2) if words == ["status"] else (0, 2)  # 1: nothing had run by then
+    assert run(*words, "--now", now).code in fine
+    assert run(*words, "--date", now[:10]).code in fine
 
 
 def test_a_narrow_terminal_gets_along(one_due: None) -> None:
