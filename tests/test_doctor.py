@@ -192,7 +192,7 @@ def test_a_disk_without_room(site: DailyServer, monkeypatch: pytest.MonkeyPatch)
     assert "disk is full" in worst(ran, "folder")["sentence"]
     for name in ("clock", "zones", "model"):
         (found,) = findings(ran, name)
-        assert (found["level"], "before the database" in found["sentence"]) == ("skipped", True)
+        assert (found["level"], "without the database" in found["sentence"]) == ("skipped", True)
 
 
 def test_a_folder_of_nobody_that_cannot_be_made(
