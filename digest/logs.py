@@ -156,6 +156,8 @@ _CRITICAL = 2
 
 def _tell_facts(_: object, __: str, event: Event) -> Event:
     """Time, level, logger, and the facts of :func:`told`; libraries' extras are not ours to tell."""
+    from structlog.contextvars import get_contextvars
+
     record: logging.LogRecord = event["_record"]
     facts = vars(record).get(_FACTS)
     event.update(facts if isinstance(facts, dict) else {})
@@ -165,7 +167,9 @@ def _tell_facts(_: object, __: str, event: Event) -> Event:
         "logger": record.name,
         "event": event.pop("event", ""),
     }
-    return {**head, **event, **head}
+    # A context has no order of its own; lines alike are to look alike.
+    tags = {name: event.pop(name) for name in ("run", *sorted(get_contextvars())) if name in event}
+    return {**head, **tags, **event, **head}
 
 
 def _clean_facts(_: object, __: str, event: Event) -> Event:
