@@ -16,6 +16,7 @@ from digest.pipeline.transfer import export_profile
 from digest.pipeline.wishes import Wishes
 from digest.storage import issues as issue_rows
 from digest.storage import letters as letter_rows
+from digest.tokens import make_token
 from tests.web_fields import fields_of
 from tests.web_site import READER, WebSite, demo_folder, serving_web, site  # noqa: F401 - fixtures
 
@@ -98,18 +99,18 @@ def test_the_installation_s_own_language_can_be_chosen_and_given_up(
     installation: str,
     browser: str,
 ) -> None:
-    """In a browser that asks for another one; given up, pages are again as the browser asks."""
+    """In a browser that asks for another one; given up, pages are as usual here, like the mails."""
     with serving_web(tmp_path / "data", demo_folder, language=installation) as made:
         client = made.browser()
         client.headers.update({"Accept-Language": browser})
         client.get(f"/p/{made.token('preferences')}")
-        for chosen, spoken in ((installation, installation), ("", browser)):
+        for chosen in (installation, browser, ""):
             fields = fields_of(client.get("/preferences").text) | {"language": chosen, "action": "save"}
             assert client.post("/preferences", data=fields).headers["location"].endswith("saved=language")
             stored = steering.wishes_of(made.app.database, made.subscriber().id).language
             assert stored == (chosen or None)
             page = client.get("/preferences").text
-            assert f'<html lang="{spoken}"' in page
+            assert f'<html lang="{chosen or installation}"' in page
             assert fields_of(page)["language"] == [chosen]
 
 
@@ -202,3 +203,26 @@ def test_the_installation_s_language_is_for_who_asks_for_none(german: WebSite) -
     assert 'lang="en"' in german.client.get("/", headers={"Accept-Language": "en"}).text
     assert "<language>de</language>" in german.client.get("/feeds/trending.rss").text
     assert '"language": "de"' in german.client.get("/feeds/trending.json").text
+
+
+def test_a_reader_s_pages_are_in_the_language_of_their_digests(german: WebSite) -> None:
+    """Whatever the browser accepts, and also where an older session may do more than the link."""
+    browser, english = german.browser(), {"Accept-Language": "en"}
+    browser.get(f"/p/{german.token('preferences')}", headers=english)
+    page = browser.get("/preferences", headers=english)
+    assert 'lang="de"' in page.text
+    issue = re.findall(r'href="(/issues/\d+)"', browser.get("/issues", headers=english).text)[0]
+    browser.cookies.delete("language")
+    reader, number = german.subscriber(), issue.rpartition("/")[2]
+    token = make_token(german.web.site.secret, "issue", f"{reader.id}.{number}", reader.token_version)
+    assert browser.get(f"/i/{token}", headers=english).headers["location"] == issue
+    assert 'lang="de"' in browser.get(issue, headers=english).text
+
+
+def test_an_address_without_a_page_is_told_in_a_sentence(site: WebSite) -> None:  # noqa: F811
+    missing, wrong = site.client.get("/nothing", headers=GERMAN), site.client.post("/archive", headers=GERMAN)
+    assert (missing.status_code, wrong.status_code) == (404, 405)
+    assert "Keine Seite hat diese Adresse." in missing.text
+    assert "Diese Adresse lässt sich so nicht verwenden." in wrong.text
+    assert "Not Found" not in missing.text
+    assert "Method Not Allowed" not in wrong.text

@@ -3,6 +3,7 @@
 import importlib
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -99,7 +100,7 @@ def _add_handlers(inner: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = _allowed(inner, request)
-        return show_error(request, error.status_code, str(error.detail), headers=headers)
+        return show_error(request, error.status_code, _sentence(request, error), headers=headers)
 
     @inner.exception_handler(NotThereError)
     def _missing(request: Request, error: NotThereError) -> Response:
@@ -135,6 +136,16 @@ def _add_handlers(inner: FastAPI) -> None:
     @inner.exception_handler(Exception)
     def _bug(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette raises it on, for the log
         return show_error(request, 500, _("Something broke here. It has been written to the log."))
+
+
+def _sentence(request: Request, error: HTTPException) -> str:
+    """What is told of it: of an address that no route takes, more than the framework's two words."""
+    if not is_api(request) and error.detail == HTTPStatus(error.status_code).phrase:
+        if error.status_code == 404:
+            return _("No page has this address. Perhaps a part of it got lost on the way.")
+        if error.status_code == 405:
+            return _("This address cannot be used in that way.")
+    return str(error.detail)
 
 
 def _allowed(inner: FastAPI, request: Request) -> str:

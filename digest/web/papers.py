@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from digest.pipeline.browsing import PaperPage
 from digest.text import clean_text
+from digest.translation import gettext as _
 from digest.web.kept import show_kept
 from digest.web.pages import go_to, show
 from digest.web.session import read_session
@@ -35,11 +36,11 @@ def show_paper(request: Request, site: SiteDep, ref: str) -> Response:
 def _values(request: Request, site: Site, number: int) -> dict[str, Any]:
     found: PaperPage | None = site.browser.paper(number, site.now())
     if found is None:
-        raise HTTPException(404, "No paper here has that id.")
+        raise HTTPException(404, _("There is no such paper here."))
     shown = [number, *(story.view.paper_id for story in found.similar)]
     said = said_of(request, site, shown)
     if not found.is_public and number not in said:
-        raise HTTPException(404, "No paper here has that id.")
+        raise HTTPException(404, _("There is no such paper here."))
     return {
         "found": found,
         "actions": ACTIONS if read_session(request) else (),

@@ -65,6 +65,9 @@ def start_session(request: Request, response: Response, subscriber: Subscriber, 
     """Let this browser act for a subscriber; anew, but where a session that may do more is there already."""
     site, there = get_site(request), read_session(request)
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
+    with site.app.database.read() as transaction:
+        rows = subscriber_rows.list_subscriptions(transaction, subscriber.id)
+    remember_language(request, response, rows[0].language if rows else None)
     is_same = there is not None and (there.subscriber_id, there.version) == (
         subscriber.id,
         subscriber.token_version,
@@ -82,9 +85,6 @@ def start_session(request: Request, response: Response, subscriber: Subscriber, 
         httponly=True,
         samesite="lax",
     )
-    with site.app.database.read() as transaction:
-        rows = subscriber_rows.list_subscriptions(transaction, subscriber.id)
-    remember_language(request, response, rows[0].language if rows else None)
 
 
 def end_session(request: Request, response: Response) -> None:

@@ -1,9 +1,9 @@
 """In which language a request is answered.
 
-Pages speak what their reader chose, which a cookie of this browser remembers; else the best of what the
-browser accepts; else the language of the installation. A page for one reader, opened by a link of a mail,
-speaks what they chose whatever the browser. The operator's pages and the interface for programs
-are in English, feeds in the language of their list or reader.
+Pages speak the language of their reader's digests, which a cookie of this browser remembers from a link of
+theirs on; to others the best of what the browser accepts; else the language of the installation. A page that
+a link of a mail opens speaks its reader's language whatever the browser. The operator's pages and the
+interface for programs are in English, feeds in the language of their list or reader.
 """
 
 from fastapi import Request
@@ -12,8 +12,8 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from digest.translation import ENGLISH, LANGUAGES, preferred, speaking
-from digest.web.site import Site
+from digest.translation import ENGLISH, LANGUAGES, in_language, preferred, speaking
+from digest.web.site import Site, get_site
 
 __all__ = ["COOKIE", "Speaking", "remember_language"]
 
@@ -50,16 +50,13 @@ class Speaking:
 
 
 def remember_language(request: Request, answer: Response, chosen: str | None) -> None:
-    """Let this browser show pages in what a reader chose; where they chose nothing, in what it accepts."""
-    if chosen is None and COOKIE in request.cookies:
-        answer.delete_cookie(COOKIE, path="/")
-    if chosen in LANGUAGES and chosen is not None:
-        answer.set_cookie(
-            COOKIE,
-            chosen,
-            max_age=YEAR_S,
-            path="/",
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+    """Let this browser show pages in a reader's language: that of their digests, ``chosen`` or the usual one."""
+    answer.set_cookie(
+        COOKIE,
+        in_language(chosen, get_site(request).settings.language),
+        max_age=YEAR_S,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
