@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from digest import sources
+from digest.errors import UsageError
 from digest.sources.contract import Sample, check_kind
 from digest.sources.page import PageOptions
 from digest.sources.page_options import FIELDS
 from digest.types import PageRequest, Verdict
 from digest.verdict import judge
+from tests import cli_runner, golden
 from tests.test_sources_page import TRENDING
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "adding-a-source.md"
@@ -114,6 +116,28 @@ def test_its_package_is_found_by_its_entry_point(
     monkeypatch.setattr(sources, "_entry_points", lambda: (point,))
     assert sources.get_kind("kettles").label == "Kettles"
     assert name in sources.known_kinds()
+
+
+def test_a_kind_that_lacks_something_is_told_what(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = blocks("python")[0].replace("def is_dated", "def dated").replace("trust = 30", "trusted = 30")
+    kind = run(source)["Kettles"]
+    point = SimpleNamespace(name="kettles", value="paper_kettles:Kettles", load=lambda: kind)
+    monkeypatch.setattr(sources, "_entry_points", lambda: (point,))
+    with pytest.raises(UsageError, match=r"is no SourceKind: it lacks trust, is_dated$"):
+        sources.get_kind("kettles")
+
+
+def test_a_check_without_a_page_says_so_and_a_page_that_is_missing_is_told(tmp_path: Path) -> None:
+    page = tmp_path / "page.json"
+    ran = cli_runner.run("sources", "check", "huggingface")
+    assert (ran.code, "give one by --page" in ran.out) == (0, True)
+    ran = cli_runner.run("sources", "check", "huggingface", "--page", str(page))
+    assert (ran.code, "Traceback" in ran.err) == (2, False)
+    assert f"the page {page} cannot be read: No such file or directory" in ran.err
+    page.write_bytes(golden.read("huggingface/daily_2026.json"))
+    url = "https://huggingface.co/api/daily_papers?date=2026-03-09&limit=100&p=0"
+    ran = cli_runner.run("sources", "check", "huggingface", "--page", str(page), "--url", url)
+    assert ran.out == "huggingface keeps the contract\n"
 
 
 def test_its_tables_are_read() -> None:

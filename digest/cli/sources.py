@@ -7,6 +7,7 @@ import typer
 
 from digest.cli.reading import days_asked
 from digest.cli.state import Date, Json, minute, print_json, print_lines, progress, state
+from digest.errors import UsageError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A source of the settings.")]
 
@@ -112,11 +113,16 @@ def check_kind(
     from digest.sources.contract import check_kind as checked
 
     found = get_kind(kind)
-    samples = [Sample.of_file(path, url or found.default_url) for path in page or []]
+    try:
+        samples = [Sample.of_file(path, url or found.default_url) for path in page or []]
+    except OSError as error:
+        raise UsageError(f"the page {error.filename} cannot be read: {error.strerror}") from error
     faults = checked(found, samples)
     if as_json:
-        print_json({"kind": kind, "ok": not faults, "faults": faults})
+        print_json({"kind": kind, "ok": not faults, "pages": len(samples), "faults": faults})
     else:
-        print_lines(*(faults or [f"{kind} keeps the contract"]))
+        kept = f"{kind} keeps the contract"
+        unread = ", as far as that can be told without a page of its site: give one by --page FILE"
+        print_lines(*(faults or [kept if samples else kept + unread]))
     if faults:
         raise typer.Exit(1)

@@ -63,6 +63,10 @@ class SourceKind(Protocol):
         """What a page lists, and which requests continue it. Raises ``ParseError``."""
 
 
+# What a kind does; what it is stands in its annotations.
+_METHODS = ("is_dated", "day_requests", "parse")
+
+
 class _Kinds(MutableMapping[str, SourceKind]):
     """The kinds of this program by name, each imported when it is first asked for: some take a while."""
 
@@ -128,7 +132,10 @@ def _load(point: "EntryPoint") -> SourceKind:
         ) from error
     kind = loaded() if isinstance(loaded, type) else loaded
     if not isinstance(kind, SourceKind):
-        raise UsageError(f"the source kind {point.name!r} ({point.value}) is no SourceKind")
+        missing = [name for name in _METHODS if not callable(getattr(kind, name, None))]
+        missing = [name for name in SourceKind.__annotations__ if not hasattr(kind, name)] + missing
+        lacks = f": it lacks {', '.join(missing)}" if missing else ""
+        raise UsageError(f"the source kind {point.name!r} ({point.value}) is no SourceKind{lacks}")
     return kind
 
 

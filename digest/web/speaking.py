@@ -50,7 +50,7 @@ class Speaking:
 
 
 def remember_language(request: Request, answer: Response, chosen: str | None) -> None:
-    """Let this browser show pages in a reader's language: that of their digests, ``chosen`` or the usual one."""
+    """Let this browser show pages in the language of a reader's digests: ``chosen``, else the usual one."""
     answer.set_cookie(
         COOKIE,
         in_language(chosen, get_site(request).settings.language),
