@@ -65,26 +65,25 @@ def start_session(request: Request, response: Response, subscriber: Subscriber, 
     """Let this browser act for a subscriber; anew, but where a session that may do more is there already."""
     site, there = get_site(request), read_session(request)
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
-    with site.app.database.read() as transaction:
-        rows = subscriber_rows.list_subscriptions(transaction, subscriber.id)
-    remember_language(request, response, rows[0].language if rows else None)
     is_same = there is not None and (there.subscriber_id, there.version) == (
         subscriber.id,
         subscriber.token_version,
     )
-    if is_same and there is not None and there.scope is Scope.PREFERENCES is not scope:
-        return
-    until = int((site.now() + LIFE).timestamp())
-    value = make_token(site.secret, f"session {scope}", f"{subscriber.id}.{until}", subscriber.token_version)
-    response.set_cookie(
-        cookie_name(request),
-        value,
-        max_age=int(LIFE.total_seconds()),
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    if not (is_same and there is not None and there.scope is Scope.PREFERENCES is not scope):
+        until = int((site.now() + LIFE).timestamp())
+        subject = f"{subscriber.id}.{until}"
+        response.set_cookie(
+            cookie_name(request),
+            make_token(site.secret, f"session {scope}", subject, subscriber.token_version),
+            max_age=int(LIFE.total_seconds()),
+            path="/",
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
+    with site.app.database.read() as transaction:
+        rows = subscriber_rows.list_subscriptions(transaction, subscriber.id)
+    remember_language(request, response, rows[0].language if rows else None)
 
 
 def end_session(request: Request, response: Response) -> None:
