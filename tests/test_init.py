@@ -106,6 +106,8 @@ def test_a_failed_test_mail_leaves_nothing_and_the_next_try_works(monkeypatch: p
         failed = init("--topic", "retrieval", "--send", f"smtp://me:hunter2@127.0.0.1:{server.port}")
     assert failed.code == 1
     assert "hunter2" not in failed.err
+    assert "refused the log-in (check user and password;" in failed.err
+    assert "No reader was stored and no settings were written: run digest init again" in failed.err
     assert not SETTINGS.exists()
     with SmtpServer() as server:
         done = init("--topic", "retrieval", "--send", f"smtp://127.0.0.1:{server.port}")

@@ -380,6 +380,12 @@ def test_an_unreachable_server_is_fatal_and_transient() -> None:
     assert f"127.0.0.1:{port} cannot be reached: Connection refused" in str(error)
 
 
+def test_tls_at_a_port_that_begins_in_the_clear_is_told_with_the_ports() -> None:
+    with SmtpServer() as server:
+        error = failed(smtp(server, "tls"))
+    assert f"127.0.0.1:{server.port} does not begin with TLS: smtps:// is for port 465" in str(error)
+
+
 def test_every_error_of_smtplib_is_an_oserror() -> None:
     """The channel catches OSError only; this is why that is enough."""
     errors = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from digest.cli.state import State, note, print_lines, progress, state
-from digest.errors import UsageError
+from digest.errors import DeliveryError, DigestError, UsageError
 
 if TYPE_CHECKING:
     from digest.app import App
@@ -239,7 +239,11 @@ def _start(here: State, answers: Answers) -> None:
     server = _server(app.settings.smtp_url.get_secret_value() if app.settings.smtp_url else None)
     key = f"init {app.settings.way} {server or ''} {app.settings.sender}"
     letter = make_test_letter(app.settings.list_name, answers.email, app.now(), key=key)
-    print_lines(f"test mail: {run_letter(app, letter, Moment.of(app.now()))}")
+    try:
+        answer = run_letter(app, letter, Moment.of(app.now()))
+    except DeliveryError as error:
+        raise DigestError(f"{str(error).removesuffix('.')}. {_nothing_done()}") from error
+    print_lines(f"test mail: {answer}")
     _write_settings(answers)
     email = _add_reader(app, answers)
     moment = Moment(app.now(), Moment.of(app.now()).today_in(answers.zone), pinned=True)
@@ -255,6 +259,15 @@ def _start(here: State, answers: Answers) -> None:
     _print_what_next(app, answers, moment)
     if not (refreshed.ok and composed.ok and delivered.ok):
         raise typer.Exit(1)
+
+
+def _nothing_done() -> str:
+    """What became of the set-up when the test mail did not leave, and what to do."""
+    from digest.config import config_path
+
+    if config_path().is_file():
+        return f"No reader was stored: correct {config_path()} if that is wrong, then run digest init again"
+    return "No reader was stored and no settings were written: run digest init again with the right --send"
 
 
 def _print_what_next(app: "App", answers: Answers, moment: "Moment") -> None:

@@ -207,19 +207,29 @@ def _no_session(url: SmtpUrl, error: Exception) -> DeliveryError:
     if isinstance(error, smtplib.SMTPResponseException):
         code, said = error.smtp_code, error.smtp_error
         reply = Reply(code, said if isinstance(said, bytes) else said.encode())
+        lasts = 500 <= code < 600
         what = "the log-in" if isinstance(error, smtplib.SMTPAuthenticationError) else "the connection"
+        if lasts and what == "the log-in":
+            what += " (check user and password; some providers want a password made for programs)"
         return _broken(
             f"The mail server {host} refused {what}: {read_words(url, code, said)}",
             reply,
-            transient=not 500 <= code < 600,
+            transient=not lasts,
         )
     # The plain one is smtplib's for "No suitable authentication method" and for challenges without end.
     if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
-        return _broken(f"The mail server {host} offers no log-in that is known here.")
+        return _broken(
+            f"The mail server {host} offers no log-in that is known here: use its port for sending (587 with "
+            "smtp://, 465 with smtps://), or give no user and password where it wants none."
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         words = read_words(url, None, error.verify_message)
         return _broken(f"The certificate of {host} is not trusted: {words}.")
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+        if url.security == "tls" and error.reason == "WRONG_VERSION_NUMBER":
+            return _broken(
+                f"The mail server {host} does not begin with TLS: smtps:// is for port 465, smtp:// for 587."
+            )
         return _broken(f"No encrypted connection to {host} came about ({error.reason}).")
     if isinstance(error, ValueError):
         return _broken(f"The mail server {host} answered the log-in with what is no challenge.")
