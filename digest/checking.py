@@ -13,6 +13,7 @@ from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettin
 from digest.errors import DeliveryError, FetchError, UsageError
 from digest.keys import read_old_keys
 from digest.netguard import parse_target
+from digest.refusals import refused_options
 from digest.sources import get_kind
 from digest.storage.database import Database
 from digest.text import safe_url
@@ -76,9 +77,7 @@ def check_source(source: SourceSettings) -> Sequence[str]:
     try:
         kind.Options.model_validate(source.options)
     except ValidationError as error:
-        faults += [
-            _fault(detail["loc"], detail["msg"], kind.Options.model_fields) for detail in error.errors()
-        ]
+        faults += refused_options(error, kind.Options, SourceSettings.model_fields, Settings.model_fields)
     return faults
 
 
@@ -182,11 +181,3 @@ def _check_mailbox(place: str) -> None:
     from digest.mailbox import check_mailbox
 
     check_mailbox(place)
-
-
-def _fault(where: Sequence[object], what: str, known: object) -> str:
-    name = ".".join(str(part) for part in where)
-    if "Extra" in what and where[0] in Settings.model_fields:
-        return f"{name}: is a setting of the program, not of a source; put it above the first [[source]]"
-    hint = f" (this kind knows {', '.join(known)})" if "Extra" in what and isinstance(known, dict) else ""
-    return f"{name}: {what}{hint}"

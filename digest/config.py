@@ -43,6 +43,7 @@ from pydantic_settings import (
 
 from digest.branding import parse_colour
 from digest.errors import ConfigError, DigestError
+from digest.refusals import did_you_mean, refusal
 from digest.translation import LANGUAGES
 
 __all__ = [
@@ -492,7 +493,9 @@ def _unknown_variables(values: Mapping[str, Any]) -> list[str]:
         name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
     )
     faults = [
-        f"{name} is no setting of this program: correct or unset it (see .env.example)" for name in unknown
+        f"{name} is no setting of this program: correct or unset it (see .env.example)"
+        + did_you_mean(name, known)
+        for name in unknown
     ]
     if "now" in values:
         faults.append("now is no setting: use --now or DIGEST_NOW for one command")
@@ -514,7 +517,7 @@ def _sentence(detail: ErrorDetails, path: Path) -> str:
     """One fault in words, without the value: it may be a secret."""
     where = ".".join(str(part) for part in detail["loc"])
     field = where.split(".")[0].lower().removeprefix(PREFIX.lower())
-    what = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        return f"{where} is no setting of this program: correct or remove it (in .env or {path})"
-    return f"{where} ({PREFIX}{field.upper()} or {path}): {what}"
+        near = did_you_mean(field, Settings.model_fields)
+        return f"{where} is no setting of this program: correct or remove it (in .env or {path}){near}"
+    return f"{where} ({PREFIX}{field.upper()} or {path}): {refusal(detail)}"

@@ -133,7 +133,53 @@ def test_a_setting_below_a_source_is_told_where_it_belongs() -> None:
     Path("digest.toml").write_text(
         '[[source]]\nname = "a"\nkind = "huggingface"\nmail_from = "d@example.org"\n'
     )
-    with pytest.raises(ConfigError, match=r"mail_from: is a setting of the program.*above the first"):
+    with pytest.raises(ConfigError, match=r"mail_from: is a setting of the program; put it above the first"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[[source]]\nname = "a"\nkind = "arxiv"\ncategories = "cs.CL"',
+            "categories: should be a list, such as",
+        ),
+        (
+            '[[source]]\nname = "a"\nkind = "arxiv"',
+            "source 'a' (digest.toml): query: is needed where no categories",
+        ),
+        ('[[source]]\nname = "a"\nkind = "arxiv"\ncategorys = []', "did you mean categories?"),
+        ('[[source]]\nname = "a"\nkind = "arxiv"\nallow_privat = true', "did you mean allow_private?"),
+        ('[[source]]\nname = "a"\nkind = "page"\nitem = "li"', "title: is needed"),
+        ('[[enricher]]\nname = "a"\nkind = "arxiv"\nmax_papers = "x"', "enricher 'a'"),
+        ('[[sources]]\nname = "a"', "did you mean source?"),
+        ('smtp_ulr = "x"', "did you mean smtp_url?"),
+        ("web_port = 70000", "web_port (DIGEST_WEB_PORT or digest.toml): should be at most 65535"),
+        ("hour = -1", "should be at least 0"),
+        ("timeout_s = 0", "should be more than 0"),
+        ("papers = 2.5", "should be a whole number"),
+        ('trend_weight = "x"', "should be a number"),
+        ('log_level = "loud"', "should be 'debug', 'info', 'warning' or 'error'"),
+        ("list_name = 5", "should be text in quotes"),
+        (f'list_name = "{"x" * 90}"', "should be shorter: at most 80 characters"),
+        ("[[source]]\nname = 5", "is needed"),
+    ],
+)
+def test_what_is_refused_is_told_in_our_words(text: str, told: str) -> None:
+    Path("digest.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert told in str(caught.value)
+    assert "Input should" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
+    assert "Extra inputs" not in str(caught.value)
+
+
+def test_a_misspelt_variable_is_told_with_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGEST_SMTP_ULR", "x")
+    with pytest.raises(
+        ConfigError, match=r"DIGEST_SMTP_ULR is no setting .*; did you mean DIGEST_SMTP_URL\?"
+    ):
         read_settings()
 
 

@@ -9,6 +9,7 @@ from digest.config import EnricherSettings
 from digest.enrichers import EnricherKind, get_kind
 from digest.errors import FetchError, UsageError
 from digest.netguard import parse_target
+from digest.refusals import refused_options
 
 # An answer about papers that are known is short.
 MAX_BYTES = 4 * 2**20
@@ -49,10 +50,7 @@ def check_enricher(settings: EnricherSettings) -> list[str]:
     try:
         kind.Options.model_validate(settings.options)
     except ValidationError as error:
-        for detail in error.errors():
-            hint = f" (this kind knows {', '.join(kind.Options.model_fields)})"
-            name = ".".join(str(part) for part in detail["loc"])
-            faults.append(f"{name}: {detail['msg']}{hint if 'Extra' in detail['msg'] else ''}")
+        faults += refused_options(error, kind.Options, EnricherSettings.model_fields, Settings.model_fields)
     return faults
 
 
