@@ -357,6 +357,7 @@ def test_fault_24_nobody_listening_is_unreachable() -> None:
     with pytest.raises(FetchError, match="could not be reached") as caught:
         fetcher.get(PageRequest(f"http://127.0.0.1:{port}/"), allow_private=True)
     assert caught.value.verdict is Verdict.UNREACHABLE
+    assert str(caught.value) == "127.0.0.1 could not be reached: Connection refused"
     assert slept == [0.5, 1.0]
 
 

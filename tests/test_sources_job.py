@@ -104,6 +104,7 @@ def test_required_fields_missing_in_over_a_tenth_are_broken(site: DailyServer) -
     row = refreshed(MONDAY)
     assert (row["verdict"], row["new"]) == ("broken", 0)
     assert row["error"] == "3 of 23 entries lack what every entry has"
+    assert f"digest sources try {row['name']} shows field by field" in run("sources", "list").out
 
 
 def test_the_operator_gets_one_mail_per_incident_and_one_when_it_is_over(site: DailyServer) -> None:
@@ -175,6 +176,7 @@ def test_the_contract_can_be_checked_from_the_command_line() -> None:
     assert ok("sources", "check", "huggingface", "--json").json == {
         "kind": "huggingface",
         "ok": True,
+        "pages": 0,
         "faults": [],
     }
     assert run("sources", "check", "no-such-kind").code == 2

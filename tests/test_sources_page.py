@@ -310,7 +310,7 @@ class TestEmptyOrChanged:
     def test_without_a_container_a_page_without_items_cannot_be_told_from_a_changed_one(self) -> None:
         with pytest.raises(
             ParseError,
-            match=r"looked for items 'li\.report', found a page titled 'Shelf' without any; name a container",
+            match=r"looked for items 'li\.report', found none on a page titled 'Shelf'; name a container",
         ):
             parse("<title>Shelf</title><ol></ol>", self.TABLE)
 

@@ -43,6 +43,8 @@ def _source_lines(row: dict[str, Any]) -> list[str]:
         good = f"last good {minute(row['last_good_at'])}" if row["last_good_at"] else "never good"
         again = f", next try {minute(row['next_try_at'])}" if row["next_try_at"] else ""
         lines.append(f"  {row['failures_in_row']} failures in a row, {good}{again}: {row['last_error']}")
+        if row["last_verdict"] == "broken" and row["configured"]:
+            lines.append(f"  digest sources try {row['name']} shows field by field what is found there")
     if row["moved_to"]:
         lines.append(f"  says that it moved for good to {row['moved_to']}; change its url if that is right")
     if not row["configured"]:

@@ -25,7 +25,7 @@ from digest import __version__
 from digest.errors import FetchError
 from digest.fetcher.answers import make_page, refuse, retry_after_s
 from digest.fetcher.body import read_body, read_evidence
-from digest.fetcher.connection import Answer, GuardedTransport, TransientFetchError, Wire
+from digest.fetcher.connection import Answer, GuardedTransport, NobodyThereError, TransientFetchError, Wire
 from digest.fetcher.deadline import Deadline
 from digest.fetcher.hops import (
     MAX_REDIRECTS,
@@ -258,8 +258,10 @@ class Fetcher:
         try:
             return self._retrying(hop, deadline, lambda: self._follow_robots(hop, deadline))
         except FetchError as error:
+            is_there = not isinstance(error, NobodyThereError)
+            asked = " (asked for its robots.txt, which comes first)" if is_there else ""
             raise FetchError(
-                f"{error} (asked for its robots.txt, which comes first)",
+                f"{error}{asked}",
                 verdict=Verdict.BLOCKED if error.verdict is Verdict.BLOCKED else Verdict.UNREACHABLE,
                 retry_after_s=error.retry_after_s,
                 page=error.page,

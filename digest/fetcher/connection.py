@@ -50,6 +50,10 @@ class TransientFetchError(FetchError):
     """No usable answer this time; the same request may well succeed in a moment."""
 
 
+class NobodyThereError(TransientFetchError):
+    """No connection came about, whatever would have been asked for."""
+
+
 class _TimedStream(httpcore.NetworkStream):
     """A stream whose every wait ends at the deadline, and that carries so many bytes and no more.
 
@@ -159,7 +163,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
         except queue.Empty:
             raise deadline.exceeded() from None
         if isinstance(answer, OSError | UnicodeError):
-            raise TransientFetchError(f"the name {host} could not be looked up") from answer
+            raise NobodyThereError(f"the name {host} could not be looked up") from answer
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -351,7 +355,7 @@ def _mapped(error: Exception, exchange: Exchange) -> FetchError:
     if isinstance(error, httpx.InvalidURL):
         return _altered(exchange.target)
     if isinstance(error, httpcore.ConnectTimeout | httpx.ConnectTimeout) and exchange.stream is None:
-        return TransientFetchError(f"{host} did not accept a connection in time")
+        return NobodyThereError(f"{host} did not accept a connection in time")
     if isinstance(error, httpcore.TimeoutException | httpx.TimeoutException):
         return exchange.deadline.exceeded()
     if isinstance(error, httpcore.LocalProtocolError | httpx.LocalProtocolError):
@@ -363,5 +367,7 @@ def _mapped(error: Exception, exchange: Exchange) -> FetchError:
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return FetchError(f"{host} did not prove who it is: {error.__cause__.verify_message}")
     if isinstance(error, httpcore.ConnectError | httpx.ConnectError):
-        return TransientFetchError(f"{host} could not be reached: {error}")
+        # The system's words for it, without its number.
+        words = getattr(error.__cause__, "strerror", None) or str(error)
+        return NobodyThereError(f"{host} could not be reached: {words}")
     return TransientFetchError(f"the connection to {host} broke")

@@ -31,6 +31,8 @@ MAX_PAGES = 500
 # A page is read in a few milliseconds, a child starts in over a hundred: waiting is cheaper at first.
 PATIENCE_S = 0.1
 MAX_MESSAGE = 2000
+# Tracebacks that a log can be read with.
+MAX_TOLD = 20
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ class InProcess:
             raise
         except Exception as error:
             log.exception("%s failed", work.parser)
-            what = _printable(f"{type(error).__name__} {error}"[:MAX_ERROR])
+            what = _printable(f"{type(error).__name__}: {error}"[:MAX_ERROR])
             raise ParseError(f"{work.parser} failed: {what}") from error
         return _page_of(work, answer)
 
@@ -109,6 +111,8 @@ class Parsers:
         self._idle: list[Child] = []
         self._alive = 0  # or about to be
         self._is_closed = False
+        # Faults that the log has already, each with where it is: every page of a list has the same.
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         with self._changed:
@@ -184,7 +188,11 @@ class Parsers:
         if not (isinstance(told, list) and len(told) == 2):
             raise ValueError("neither a page nor a reason")
         what, trace = map(str, told)
-        log.error("%s failed", work.parser, exc_info=_InChild(trace))
+        with self._changed:
+            is_new = trace not in self._told and len(self._told) < MAX_TOLD
+            self._told.add(trace)
+        if is_new:
+            log.error("%s failed", work.parser, exc_info=_InChild(trace))
         raise ParseError(f"{work.parser} failed: {_printable(what[:MAX_ERROR])}")
 
     @contextmanager

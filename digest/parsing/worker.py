@@ -96,7 +96,7 @@ def _answer(head: bytes, body: bytes) -> bytes:
     except Exception as error:
         if _is_out_of_memory(error):
             return dump_answer({MEMORY: True})
-        what = f"{type(error).__name__} {error}"[:MAX_ERROR]
+        what = f"{type(error).__name__}: {error}"[:MAX_ERROR]
         return dump_answer({FAILED: [what, traceback.format_exc()[-MAX_TRACEBACK:]]})
     return dump_answer({MEMORY: True})
 

@@ -90,8 +90,8 @@ def _in_html(tree: LexborHTMLParser, options: PageOptions) -> FoundList:
     items = [HtmlItem(node, named) for key, node in nodes.items() if key not in around][:MAX_ITEMS]
     if not items and options.container is None:
         raise ParseError(
-            f"looked for items {options.item!r}, found {title_of(tree)} without any; name a container too if"
-            " the list can be empty"
+            f"looked for items {options.item!r}, found none on {title_of(tree)}; name a container too "
+            "if the list can be empty"
         )
     return FoundList(
         items=tuple(items),
