@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
 
-from digest.config import EnricherSettings
+from digest.config import EnricherSettings, Settings
 from digest.enrichers import EnricherKind, get_kind
 from digest.errors import FetchError, UsageError
 from digest.netguard import parse_target
