@@ -97,9 +97,27 @@ def make_card(
     ``excerpt_limit`` characters (0: none).
     """
     shown_interest, shown_reasons = card_reasons(interest, tuple(reasons))
-    return replace(
-        _paper_card(paper, zone, excerpt_limit, language()), interest=shown_interest, reasons=shown_reasons
-    )
+    card = _paper_card(paper, zone, excerpt_limit, language())
+    if paper.votes and card.votes:
+        votes, shown_reasons = _said_once(card.votes, paper.votes, shown_reasons)
+        card = replace(card, votes=votes, spark=card.spark if votes else "")
+    return replace(card, interest=shown_interest, reasons=shown_reasons)
+
+
+def _said_once(line: str, votes: int, reasons: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The line on votes and the reasons, of which only one tells how many votes there are.
+
+    Where the line tells how they moved too, it is the line, as long as there is another reason.
+    """
+    count = ngettext("%(num)s vote", "%(num)s votes", votes)
+    written = (f"{count} ", f"{votes} votes ")
+    others = tuple(one for one in reasons if not one.startswith(written))
+    if len(others) == len(reasons):
+        return line, reasons
+    told, _between, rest = line.partition(" · ")
+    if told == count:
+        return rest, reasons
+    return line, others or reasons
 
 
 @lru_cache(maxsize=4096)

@@ -73,6 +73,33 @@ class TestVotes:
         card = make_card(paper(votes=7, votes_history=votes_history, comments=0))
         assert (card.votes, card.spark) == ("7 votes", "")
 
+    @pytest.mark.parametrize(
+        ("votes_history", "reasons", "line", "left"),
+        [
+            ((), ["7 votes on Kettles"], "1 comment", ("7 votes on Kettles",)),
+            (
+                (3, 7),
+                ["+4 votes since Friday", "7 votes on Kettles"],
+                "7 votes, up",
+                ("+4 votes since Friday",),
+            ),
+            ((3, 7), ["7 votes on Kettles"], "7 votes, up", ("7 votes on Kettles",)),
+            ((), ["keyword “index”"], "7 votes · 1 comment", ("keyword “index”",)),
+            ((), ["17 votes on Kettles"], "7 votes · 1 comment", ("17 votes on Kettles",)),
+        ],
+    )
+    def test_how_many_votes_there_are_is_said_once(
+        self, votes_history: tuple[int, ...], reasons: list[str], line: str, left: tuple[str, ...]
+    ) -> None:
+        shown = paper(votes=7, votes_history=history(*votes_history), comments=1)
+        card = make_card(shown, reasons=reasons)
+        assert card.votes.startswith(line)
+        assert card.reasons == left
+
+    def test_a_count_that_a_reason_told_leaves_no_line(self) -> None:
+        card = make_card(paper(votes=1200, votes_history=(), comments=0), reasons=["1200 votes on Kettles"])
+        assert (card.votes, card.reasons) == ("", ("1200 votes on Kettles",))
+
     @pytest.mark.parametrize("votes", [None, 0])
     def test_no_votes_are_not_told(self, votes: int | None) -> None:
         assert make_card(paper(votes=votes, votes_history=(), comments=None)).votes == ""

@@ -257,3 +257,13 @@ def test_broken_sending_is_told_in_json_too(site: DailyServer, command: tuple[st
     plain = run(*command, "--now", f"{MONDAY}T09:00:00Z")
     assert (plain.code, plain.out) == (1, "")
     assert plain.err.startswith("digest: ")
+
+
+def test_a_sentence_with_a_time_says_in_which_zone(site: DailyServer) -> None:
+    subscribe("--active", "--zone", "Europe/Berlin")
+    ok("run", "--now", f"{MONDAY}T09:00:00Z")
+    told = ok("why", READER, "--now", f"{MONDAY}T10:00:00Z").out
+    assert "10:00" in told
+    assert told.endswith(" (Times are in Europe/Berlin.)\n")
+    ok("subscriber", "pause", READER, "--now", f"{MONDAY}T10:00:00Z")
+    assert "Times are" not in ok("why", READER, "--date", "2031-01-06", "--now", f"{MONDAY}T10:00:00Z").out

@@ -1,5 +1,6 @@
 """Commands that make and send: compose, deliver, run, preview, why, feeds."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -173,7 +174,11 @@ def why(context: typer.Context, email: Email, date: Date = None, as_json: Json =
 
     here = state(context)
     answer = explain_day(here.app.composer(), email, here.moment(date))
-    print_json(answer) if as_json else print_lines(str(answer["sentence"]))
+    if as_json:
+        print_json(answer)
+        return
+    has_time = re.search(r"\b\d\d:\d\d\b", answer["sentence"]) is not None
+    print_lines(answer["sentence"] + (f" (Times are in {answer['zone']}.)" if has_time else ""))
 
 
 def list_deliveries(

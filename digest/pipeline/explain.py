@@ -28,7 +28,7 @@ FORGOTTEN = timedelta(days=59)
 
 
 def explain_day(composer: Composer, email: str | int, moment: Moment) -> dict[str, Any]:
-    """The one cause, as ``{"date", "cause", "sentence"}``. Raises ``UsageError`` for an unknown reader."""
+    """The one cause: ``date``, ``zone``, ``cause``, ``sentence``. ``UsageError`` for an unknown reader."""
     with composer.database.read() as session:
         subscriber = get_subscriber(session, email)
         assert subscriber.id is not None  # noqa: S101 - stored rows have ids
@@ -36,7 +36,12 @@ def explain_day(composer: Composer, email: str | int, moment: Moment) -> dict[st
         day = moment.today_in(subscription.zone)
         facts = _facts(session, composer, subscriber, subscription, day, moment)
     found = explain(facts)
-    return {"date": day.isoformat(), "cause": found.code.value, "sentence": found.sentence}
+    return {
+        "date": day.isoformat(),
+        "zone": facts.zone,
+        "cause": found.code.value,
+        "sentence": found.sentence,
+    }
 
 
 def _facts(
