@@ -2,7 +2,9 @@
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from digest.cli.init import Answers, _smtp_url, _write_settings
 from digest.config import load_settings
 from digest.errors import ConfigError, UsageError
 from digest.locks import use_case_lock
+from digest.runs import run_letter
 from tests.cli_runner import Ran, ok, run
 from tests.daily_server import DailyServer, item, serving
 from tests.smtp_server import SmtpServer
@@ -222,17 +225,68 @@ def test_an_address_is_one_reader_however_it_is_spelt() -> None:
     assert len(mails()) == 2
 
 
-def test_it_waits_for_nobody_who_composes_already() -> None:
-    """Two at once would compose the same issue: who comes second says so."""
+@pytest.mark.parametrize("use_case", ["refresh", "compose", "deliver"])
+def test_it_waits_for_a_service_that_is_at_work_already(
+    use_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once would do the same: who comes second waits for the first, and then does its part."""
+    held = ExitStack()
+    monkeypatch.setattr("digest.cli.init.sleep", lambda _: held.close())
+    letter = run_letter
+
+    def take_lock(*args: Any) -> str:
+        answer = letter(*args)
+        assert held.enter_context(use_case_lock(Path("data").absolute(), use_case))
+        return answer
+
+    monkeypatch.setattr("digest.runs.run_letter", take_lock)
+    with serving(DailyServer({"2026-01-15": [item(1, title="On retrieval", votes=9)]})) as site:
+        configure(site.url)
+        ran = init("--topic", "retrieval")
+    assert ran.code == 0, ran.err
+    assert "waiting for its end" in ran.err
+    assert "1 new papers" in ran.out
+    assert len(mails()) == 2
+
+
+def test_it_waits_for_nobody_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who composes on and on is named, and the exit code says that no digest came."""
+    waits: list[int] = []
+    monkeypatch.setattr("digest.cli.init.sleep", waits.append)
+    monkeypatch.setattr("digest.cli.init.PATIENCE_S", 3)
     with serving(DailyServer({"2026-01-15": [item(1, title="On retrieval", votes=9)]})) as site:
         configure(site.url)
         ok("db", "upgrade")
         with use_case_lock(Path("data").absolute(), "compose") as mine:
             assert mine
             ran = init("--topic", "retrieval")
-    assert ran.code == 0, ran.err
+    assert ran.code == 1, ran.err
     assert "another run is at work" in ran.out
+    assert waits == [1, 1, 1]
     assert len(mails()) == 1
+
+
+def test_a_first_read_that_fails_costs_no_digest() -> None:
+    """The day stays open: once the source is back, the digest comes at its hour."""
+    configure("http://127.0.0.1:9")
+    failed = init("--topic", "retrieval")
+    assert failed.code == 1
+    assert re.search("first digest: none yet: .* could not be reached", failed.out)
+    with serving(DailyServer({"2026-01-15": [item(1, title="On retrieval", votes=9)]})) as site:
+        configure(site.url)
+        ok("run", "--now", "2026-01-15T05:30:00Z")
+        assert "not due before 07:00" in ok("why", "me@example.org", "--now", "2026-01-15T06:00:00Z").out
+        assert ok("run", "--now", "2026-01-15T07:05:00Z", "--json").json["deliver"]["sent"] == 1
+
+
+def test_a_source_that_lists_nothing_is_told_and_is_no_first_digest() -> None:
+    """Exit 1, and the reason."""
+    with serving(DailyServer({"2026-01-15": []})) as site:
+        configure(site.url)
+        ran = init("--topic", "retrieval")
+    assert ran.code == 1
+    assert "first digest: none yet: " in ran.out, ran.out
+    assert "had listed nothing" in ran.out, ran.out
 
 
 def _password(text: str) -> Path:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from time import sleep
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from digest.config import Settings
     from digest.mailer import SmtpUrl
     from digest.pipeline.moment import Moment
-    from digest.runs import RefreshOutcome
+    from digest.runs import RefreshOutcome, RunOutcome
 
 FIRST_DAYS = 7
+# For so long a service that is reading or sending already is waited for.
+PATIENCE_S = 600
 
 
 @dataclass(frozen=True)
@@ -246,19 +249,57 @@ def _start(here: State, answers: Answers) -> None:
     print_lines(f"test mail: {answer}")
     _write_settings(answers)
     email = _add_reader(app, answers)
-    moment = Moment(app.now(), Moment.of(app.now()).today_in(answers.zone), pinned=True)
-    refreshed = _read_first_days(app, moment)
-    composed = run_compose(app, moment, only=email, early=True)
-    delivered = run_deliver(app, moment)
+    refreshed = _when_free(lambda: _read_first_days(app, _today(app, answers)))
+    moment = _today(app, answers)
+    composed = _when_free(lambda: run_compose(app, moment, only=email, early=True))
+    delivered = _when_free(lambda: run_deliver(app, moment))
+    has_come = _print_first(app, email, moment, composed, delivered)
+    _print_what_next(app, answers, moment)
+    if not (has_come and refreshed.ok and composed.ok and delivered.ok):
+        raise typer.Exit(1)
+
+
+def _today(app: "App", answers: Answers) -> "Moment":
+    """The present, for the digest of the reader's today."""
+    from digest.pipeline.moment import Moment
+
+    now = app.now()
+    return Moment(now, Moment.of(now).today_in(answers.zone), pinned=True)
+
+
+Outcome = TypeVar("Outcome", "RefreshOutcome", "RunOutcome")
+
+
+def _when_free(work: Callable[[], Outcome]) -> Outcome:
+    """Do it as soon as nobody else is at the same, such as a service that has just started to read."""
+    outcome = work()
+    if outcome.locked:
+        note("digest: another run is at work; waiting for its end")
+    for _ in range(PATIENCE_S):
+        if not outcome.locked:
+            break
+        sleep(1)
+        outcome = work()
+    return outcome
+
+
+def _print_first(
+    app: "App", email: str, moment: "Moment", composed: "RunOutcome", delivered: "RunOutcome"
+) -> bool:
+    """Say what became of the first digest, and return whether it came."""
+    from digest.pipeline.explain import explain_day
+    from digest.pipeline.preview import preview_as
+    from digest.why import Cause
+
     if composed.locked or composed.counts["issues"]:
         print_lines(f"first digest: {', '.join((composed if composed.locked else delivered).lines())}")
-    else:
-        from digest.pipeline.explain import explain_day
-
-        print_lines(f"first digest: {explain_day(app.composer(), email, moment)['sentence']}")
-    _print_what_next(app, answers, moment)
-    if not (refreshed.ok and composed.ok and delivered.ok):
-        raise typer.Exit(1)
+        return not composed.locked
+    told = explain_day(app.composer(), email, moment)
+    shown, _ = preview_as(app.composer(), app.deliverer(), email, moment, "json")
+    # Nothing is stored of a digest that would be empty now: it may still come at its hour.
+    reason = shown["reason"] if isinstance(shown, dict) and not shown["stored"] else None
+    print_lines(f"first digest: {'none yet: ' + reason if reason else told['sentence']}")
+    return told["cause"] in (Cause.SENT, Cause.IN_FEED)
 
 
 def _nothing_done() -> str:
@@ -278,7 +319,8 @@ def _print_what_next(app: "App", answers: Answers, moment: "Moment") -> None:
     mail = "" if app.settings.smtp_url else f"Mail lies in {app.data_dir / 'outbox'} (a Maildir). "
     print_lines(
         "",
-        f"Your digest comes daily at {answers.hour:02d}:00 {answers.zone}, with this line in your crontab:",
+        f"Your digest comes daily at {answers.hour:02d}:00 {answers.zone}, while digest serve runs as a "
+        "service, or else with this line in your crontab:",
         f"  5 * * * * {_cron_command(app)}",
         f"{mail}Feeds lie in {app.feeds_dir}.",
         f"  digest preview {answers.email} --date {tomorrow}   shows the next one as it would be now",

@@ -65,8 +65,9 @@ class Composer:
     ) -> dict[str, int]:
         """Compose and freeze every issue that is due (or that of the reader ``only``).
 
-        ``early``: the day asked for is due even before the reader's hour. ``hold``: an issue waits for a
-        source that is expected and not good yet; one of a day that was asked for does not.
+        ``early``: the day asked for is due even before the reader's hour; where there is nothing to say yet,
+        it stays open for that hour. ``hold``: an issue waits for a source that is expected and not good yet;
+        one of a day that was asked for does not.
 
         Returns ``issues`` (composed now), ``empty`` (nothing to say; recorded with its reason), ``skipped``
         (had one already, or not due) and, where there are any, ``held`` (waiting for a source).
@@ -79,7 +80,7 @@ class Composer:
             prepared = self.prepare(day, now, days=days)
             wide = self._wide(group, day, now, days, prepared)
             for block in _blocks(group, BLOCK):
-                made = self._compose_block(block, day, now, prepared, wide, moment)
+                made = self._compose_block(block, day, now, prepared, wide, moment, keep_empty=not early)
                 counts["issues"] += sum(bool(draft.recommendations) for draft in made)
                 counts["empty"] += sum(not draft.recommendations for draft in made)
                 counts["skipped"] = there - held - counts["issues"] - counts["empty"]
@@ -147,6 +148,8 @@ class Composer:
         prepared: "Prepared",
         wide: "Mapping[Absence, Prepared]",
         moment: Moment,
+        *,
+        keep_empty: bool,
     ) -> list[Draft]:
         """Compose and store the issues of one block of readers, with the dates that were missed before."""
         from digest.pipeline.states import States
@@ -157,7 +160,8 @@ class Composer:
             pairs = [turn.pair for turn in block]
             drafts = self.draft(session, pairs, day, now, prepared, turns, wide, states=states)
         with self.database.write() as session:
-            made = self._still_due(session, drafts, moment)
+            wanted = [draft for draft in drafts if keep_empty or draft.recommendations]
+            made = self._still_due(session, wanted, moment)
             ids = [draft.subscription.id for draft in made if draft.subscription.id is not None]
             day_rows.delete_skipped(session, ids, day)
             issue_rows.add_issues(session, [freeze(session, draft, moment, self.rules) for draft in made])
