@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # heavy, and needed by few commands
     from digest.pipeline.incidents import Operator
     from digest.pipeline.incoming import Incoming
     from digest.pipeline.limiting import SignUpLimits
+    from digest.pipeline.losses import Loss
     from digest.pipeline.pages import PageStore
     from digest.pipeline.publish import Publisher
     from digest.pipeline.reading import ConfiguredSource
@@ -289,13 +290,23 @@ class App:
 
     def secret_key(self) -> "Keys":
         """The keys for signed links, as they count now: as set, else from a file, made on first use."""
-        from digest.keys import keys_at, read_old_keys
+        from digest.keys import keep_name, keys_at, read_old_keys
 
         settings = self.settings
         if settings.secret_key is None:
-            return self.key_file.at(self.now())
-        older = settings.secret_key_old.get_secret_value() if settings.secret_key_old is not None else ""
-        return keys_at(settings.secret_key.get_secret_value().encode(), read_old_keys(older), self.now())
+            keys = self.key_file.at(self.now())
+        else:
+            older = settings.secret_key_old.get_secret_value() if settings.secret_key_old is not None else ""
+            key = settings.secret_key.get_secret_value().encode()
+            keys = keys_at(key, read_old_keys(older), self.now())
+        keep_name(self.key_file.path, keys)
+        return keys
+
+    def losses(self) -> "list[Loss]":
+        """What was there and is gone (see :mod:`digest.pipeline.losses`)."""
+        from digest.pipeline.losses import find_losses
+
+        return find_losses(self.settings, self.database)
 
     def rotate_key(self, *, days: int) -> date | None:
         """Sign with a new key from now on (see :func:`digest.keys.rotate_keys`).

@@ -19,7 +19,17 @@ from digest.files import flush_folder, write_new, write_whole
 from digest.locks import use_case_lock
 from digest.tokens import Keys
 
-__all__ = ["KeyFile", "OldKey", "is_plain", "keys_at", "name_keys", "read_old_keys", "rotate_keys"]
+__all__ = [
+    "KeyFile",
+    "OldKey",
+    "is_plain",
+    "keep_name",
+    "keys_at",
+    "name_file",
+    "name_keys",
+    "read_old_keys",
+    "rotate_keys",
+]
 
 HEAD = b"# digest keys: the first signs, the others open links in mails that were sent. Keep them all."
 MIN_FILE_BYTES = 32
@@ -80,14 +90,33 @@ def _read_line(line: bytes, where: str, least: int) -> OldKey:
         raise UsageError(f"{where} holds a day that there is not") from error
 
 
+def name_file(path: Path) -> Path:
+    """Where the name of the key stands that was used last, beside the key's file: a lost key is missed."""
+    return path.with_name(f"{path.name}.name")
+
+
+def keep_name(path: Path, keys: Keys) -> None:
+    """Write the key's name beside its file; another name there stays, unless it is that of an older key.
+
+    A place that cannot be written is passed over: whoever needs to write there says so.
+    """
+    with suppress(OSError, ValueError):
+        file = name_file(path)
+        known = file.read_text("utf-8").strip() if file.exists() else ""
+        if known != keys.name and (not known or known in {Keys(one).name for one in keys.lasting}):
+            write_whole(file, f"{keys.name}\n".encode())
+
+
 class KeyFile:
     """The keys in a file, made on first use (mode 0600); read again as soon as it is another.
 
-    So a program that runs on takes up a rotation. Raises ``ConfigError`` for a file that is no key.
+    So a program that runs on takes up a rotation. One that was used is not made again, nor one at all
+    without ``makes``. Raises ``ConfigError`` for a file that is no key, or gone.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, makes: bool = True) -> None:
         self.path = path
+        self._makes = makes
         self._seen: tuple[int, int, int] | None = None
         self._keys: tuple[bytes, tuple[OldKey, ...]] = (b"", ())
 
@@ -99,6 +128,7 @@ class KeyFile:
         """The key that signs, and the older ones, newest first."""
         try:
             if not self.path.exists():
+                self._check_unused()
                 self._make()
             stamp = self.path.stat()
         except OSError as error:
@@ -107,6 +137,17 @@ class KeyFile:
         if seen != self._seen:
             self._keys, self._seen = self._parse(), seen
         return self._keys
+
+    def _check_unused(self) -> None:
+        """Raise ``ConfigError`` where a key was used here, so that another would be no help."""
+        if not self._makes or name_file(self.path).exists():
+            raise ConfigError(
+                [
+                    f"the key is gone that links in mails were signed with ({self.path}, or the setting "
+                    "secret_key): put it back from a backup. If it is lost for good, delete "
+                    f"{name_file(self.path)}: then another is made, and nobody can leave by an older mail"
+                ]
+            )
 
     def _parse(self) -> tuple[bytes, tuple[OldKey, ...]]:
         try:

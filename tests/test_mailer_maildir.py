@@ -29,7 +29,7 @@ def test_a_stored_mail_is_read_by_pythons_maildir(outbox: Path) -> None:
     (message,) = mailbox.Maildir(outbox, create=False)
     assert message["Subject"] == "Papers"
     assert message.get_payload() == "Hello.\n.\n..dots\n"
-    assert reply.startswith("stored as new/")
+    assert reply.startswith("stored on this machine as new/")
     assert stored(outbox)[0].read_bytes() == MESSAGE.replace(b"\r\n", b"\n")
 
 
@@ -51,7 +51,7 @@ def test_a_mail_that_a_reader_moved_is_not_delivered_again(outbox: Path, place: 
     target = outbox / place.format(file.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     file.rename(target)
-    assert sent(channel) == f"stored as {place.format(file.name)}"
+    assert sent(channel) == f"stored on this machine as {place.format(file.name)}"
     assert stored(outbox) == [target]
 
 
@@ -167,7 +167,7 @@ def test_nothing_shows_before_the_end_may_be_sent(outbox: Path) -> None:
         channel.send(make_mail(message_id="<2@x>"), Ending(error))
     assert caught.value is error
     assert [path.parent.name for path in stored(outbox)] == ["new"]
-    assert sent(channel, message_id="<2@x>").startswith("stored as new/")
+    assert sent(channel, message_id="<2@x>").startswith("stored on this machine as new/")
 
 
 def test_the_folders_are_listed_once_however_many_mails(

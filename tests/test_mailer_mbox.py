@@ -38,7 +38,7 @@ def payloads(archive: Path) -> list[Any]:
 
 def test_a_stored_mail_is_read_by_pythons_mbox(archive: Path) -> None:
     """With LF, its date, and where it came from; readable by its owner alone."""
-    assert sent(MboxChannel(archive), message=DATED) == "stored in archive.mbox"
+    assert sent(MboxChannel(archive), message=DATED) == "stored on this machine in archive.mbox"
     box = mailbox.mbox(archive, create=False)
     (message,) = box
     box.close()

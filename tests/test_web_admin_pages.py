@@ -260,7 +260,7 @@ def test_an_issue_is_shown_as_it_was_composed(site: WebSite, admin: TestClient) 
 
 def test_a_test_mail_leaves_through_the_outbox(site: WebSite, admin: TestClient) -> None:
     answer = send(admin, "/admin/subscribers/1/test")
-    assert "The test mail was handed over: stored as" in words_of(answer.text)
+    assert "The test mail was handed over: stored on this machine as" in words_of(answer.text)
     with site.app.database.read() as s:
         letter, mail = s.exec(select(Letter, Delivery).join(Delivery)).one()
     assert (letter.kind, letter.recipient, mail.status) == ("test", READER, "sent")

@@ -97,10 +97,16 @@ def test_sent() -> None:
 
 def test_sent_to_the_outbox() -> None:
     """No spam folder is named for a mail that lies in our own Maildir."""
-    sent = delivery(DeliveryStatus.SENT, sent_at=utc("2026-08-04T06:02"), reply="stored as new/1.digest")
+    sent = delivery(
+        DeliveryStatus.SENT, sent_at=utc("2026-08-04T06:02"), reply="stored on this machine as new/1.digest"
+    )
     answer = explain(facts(issue=issue(papers=1), delivery=sent))
     is_because(
-        answer, Cause.SENT, "on Tuesday 4 August 2026 at 08:02", "1 paper ", "(stored as new/1.digest)"
+        answer,
+        Cause.SENT,
+        "on Tuesday 4 August 2026 at 08:02",
+        "1 paper ",
+        "(stored on this machine as new/1.digest)",
     )
     assert "spam" not in answer.sentence
 

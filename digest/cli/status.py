@@ -34,7 +34,7 @@ def status(
         return
     from digest.pipeline.status import look_at_status
 
-    found = look_at_status(app.database, app.sources(), app.now(), app.restored())
+    found = look_at_status(app.database, app.sources(), app.now(), app.restored(), app.losses())
     print_json(found.as_dict()) if as_json else print_lines(*found.lines())
     if not found.ok:
         raise typer.Exit(1)

@@ -59,7 +59,7 @@ class MaildirChannel:
         for left_over in self._left_over.pop(name, ()):
             _remove(left_over)
         self._known[name] = target
-        return f"stored as {target.relative_to(self._path)}"
+        return f"stored on this machine as {target.relative_to(self._path)}"
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -56,7 +56,7 @@ class MboxChannel:
         key = mail.message_id.strip().strip("<>").encode("utf-8", "replace")
         name = hashlib.blake2b(key, digest_size=16).hexdigest()
         record = _make_record(sender, name, mail.message)
-        reply = f"stored in {self._path.name}"
+        reply = f"stored on this machine in {self._path.name}"
         with self._told():
             descriptor = self._open()
         try:

@@ -54,7 +54,7 @@ MANIFEST = "manifest.json"
 DATABASE = "digest.db"
 NAME = re.compile(r"digest-\d{8}T\d{6}Z(-\d+)?")
 # What lies in the data directory and is no part of a backup: what was sent, what means nothing elsewhere.
-LEFT_OUT = frozenset({"locks", "outbox", "outbox.mbox", MARKER, MANIFEST})
+LEFT_OUT = frozenset({"locks", "outbox", "outbox.mbox", MARKER, MANIFEST, "secret.key.name"})
 # What is made again when it is missing: pages are only read again, the rest is written anew.
 LOSABLE = ("pages/", "models/", "feeds/")
 PAGES = "pages/"

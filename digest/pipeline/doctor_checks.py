@@ -25,6 +25,7 @@ from digest.errors import DatabaseDamagedError, DatabaseTooNewError, StorageErro
 from digest.files import is_full
 from digest.pipeline.arming import read_restored
 from digest.pipeline.doctor import SETTINGS, Check, Finding, Level
+from digest.pipeline.losses import find_losses
 from digest.pipeline.measures import newest_file
 from digest.pipeline.model_store import ModelStore
 from digest.pipeline.readiness import MIN_FREE_BYTES, can_write
@@ -83,6 +84,7 @@ def make_checks(patient: Patient) -> list[Check]:
         ("secrets", look_at_secrets, 10.0),
         ("base_url", _base_url, 5.0),
         ("copy", _copy, 5.0),
+        ("losses", _losses, 10.0),
         ("operator", _operator, 5.0),
         ("model", _model, DATABASE_S),
         ("backups", _backups, 10.0),
@@ -341,6 +343,11 @@ def _copy(settings: Settings, _: Patient) -> Iterator[Finding]:
     if restored is not None:
         mend = "see that the machine it was copied from mails no more, then: digest arm"
         yield Finding("copy", Level.WRONG, str(restored), mend)
+
+
+def _losses(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    for one in find_losses(settings, _open_database(patient)):
+        yield Finding("losses", Level.WRONG, one.what, one.mend)
 
 
 def _operator(settings: Settings, _: Patient) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from digest.pipeline.arming import Restored
 from digest.pipeline.coverage import source_labels
 from digest.pipeline.health import is_due
 from digest.pipeline.incidents import WORDS
+from digest.pipeline.losses import Loss
 from digest.pipeline.reading import ConfiguredSource
 from digest.schedule import SubscriptionRule, next_due
 from digest.storage import groups as group_rows
@@ -152,6 +153,7 @@ def look_over(
     configured: Sequence[ConfiguredSource],
     now: datetime,
     restored: Restored | None = None,
+    losses: Sequence[Loss] = (),
 ) -> Front:
     """How things stand now, and what happened in the day before; ``restored`` where it is a copy."""
     since = now - DAY
@@ -166,6 +168,7 @@ def look_over(
         failing = [row for row in stored if row.failures_in_row]
         found = [
             *_copy_troubles(restored),
+            *(Trouble(one.what, one.mend, f"{ADMIN}/settings") for one in losses),
             *_source_troubles(failing, stored, source_labels(session)),
             *_run_troubles(latest, now, is_due=bool(next_digests)),
             *_mail_troubles(mails, queue, now),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from digest.pipeline.arming import Restored
+from digest.pipeline.losses import Loss
 from digest.pipeline.overview import Front, Trouble, look_over
 from digest.pipeline.reading import ConfiguredSource
 from digest.pipeline.reports import status_report
@@ -107,9 +108,10 @@ def look_at_status(
     configured: Sequence[ConfiguredSource],
     now: datetime,
     restored: Restored | None = None,
+    losses: Sequence[Loss] = (),
 ) -> Status:
     """How things stand now, and what happened in the day before; ``restored`` where it is a copy."""
-    front = look_over(database, configured, now, restored)
+    front = look_over(database, configured, now, restored, losses)
     return Status(status_report(database, list(configured), now), front)
 
 

@@ -35,7 +35,7 @@ __all__ = [
 LONGEST_PAUSE = timedelta(days=731)
 # What only the operator can do.
 _COMMAND = re.compile(r"\bdigest (?:run|refresh|deliver|compose|interest|subscriber)\b|\bcron\b")
-_FILED = re.compile(r" \(stored as [^()]*\)")
+_FILED = re.compile(r" \(stored (?:on this machine )?(?:as|in) [^()]*\)")
 # What can be changed, by the fields of ``Wishes`` that say it.
 PARTS: Mapping[str, tuple[str, ...]] = {
     "interests": ("interests",),

@@ -35,6 +35,7 @@ __all__ = [
     "presume",
     "sent_times",
     "suppressed",
+    "went_by_smtp",
     "withdraw",
 ]
 
@@ -365,6 +366,13 @@ def count_by_status(s: Session) -> dict[str, int]:
     status = col(Delivery.status)
     query = select(status, func.count()).group_by(status).order_by(status)
     return dict(tuple(row) for row in s.execute(query))
+
+
+def went_by_smtp(s: Session) -> bool:
+    """Whether a mail was ever taken by a mail server: its answer begins with a code of 250 or the like."""
+    reply = col(Delivery.reply)
+    taken = select(col(Delivery.id)).where(col(Delivery.sent_at).is_not(None), reply >= "2", reply < "3")
+    return s.execute(taken.limit(1)).first() is not None
 
 
 def sent_times(s: Session, since: datetime, *, limit: int) -> list[datetime]:

@@ -17,7 +17,7 @@ router = make_router()
 def show_front(request: Request, site: SiteDep) -> Response:
     """What happened in the last day, what is due, and what is wrong."""
     app = site.app
-    front = look_over(app.database, app.sources(), site.now(), app.restored())
+    front = look_over(app.database, app.sources(), site.now(), app.restored(), app.losses())
     return show_page(request, "front.html", front=front)
 
 
