@@ -303,10 +303,10 @@ class App:
         return keys
 
     def losses(self) -> "list[Loss]":
-        """What was there and is gone (see :mod:`digest.pipeline.losses`)."""
-        from digest.pipeline.losses import find_losses
+        """What was there and is gone, or is another user's (see :mod:`digest.pipeline.losses`)."""
+        from digest.pipeline.losses import find_foreign, find_losses
 
-        return find_losses(self.settings, self.database)
+        return [*find_foreign(self.settings), *find_losses(self.settings, self.database)]
 
     def rotate_key(self, *, days: int) -> date | None:
         """Sign with a new key from now on (see :func:`digest.keys.rotate_keys`).

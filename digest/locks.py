@@ -58,6 +58,13 @@ def _try_lock(descriptor: int, path: Path) -> bool:
 
 
 def _unusable(path: Path, error: OSError) -> DigestError:
+    if isinstance(error, PermissionError):
+        return ConfigError(
+            [
+                f"{path} may not be written by this user: run this as the user that {path.parent.parent} "
+                "belongs to, or give all of it to this one (chown -R)"
+            ]
+        )
     if error.errno in _PASSING:
         return StorageError(f"{path} cannot be used as a lock ({error.strerror}): mend that and try again")
     return ConfigError(

@@ -702,3 +702,16 @@ def test_settings_have_an_exit_code_of_their_own() -> None:
     assert examine([other, settings, noted]).exit_code == 2
     assert examine([other, noted]).exit_code == 1
     assert examine([noted, well("z")]).exit_code == 0
+
+
+def test_a_file_of_another_user_is_no_bug() -> None:
+    """It is named, with what to do; nobody is asked to report it."""
+
+    def look() -> Iterator[Finding]:
+        raise PermissionError(13, "Permission denied", "/data/secret.key")
+        yield
+
+    (found,) = examine([Check("secrets", look)]).findings
+    assert found.level is Level.WRONG
+    assert found.sentence == "this user may not look into /data/secret.key"
+    assert "bug" not in found.mend

@@ -23,6 +23,21 @@ with use_case_lock(Path(sys.argv[1]), "refresh") as held:
 """
 
 
+def test_another_users_folder_is_no_reason_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose it is matters, and nobody is sent to another folder, where all would begin anew."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("digest.locks.os.open", refuse)
+    with pytest.raises(ConfigError, match="chown -R") as caught, use_case_lock(tmp_path, "refresh"):
+        pass
+    assert f"the user that {tmp_path} belongs to" in str(caught.value)
+    assert "DIGEST_DATA_DIR" not in str(caught.value)
+
+
 def test_who_comes_second_is_told(tmp_path: Path) -> None:
     """At once and without an error; afterwards the lock is free again."""
     with use_case_lock(tmp_path, "refresh") as first, use_case_lock(tmp_path, "refresh") as second:

@@ -1,10 +1,13 @@
 """What was there and is gone is missed: the way of sending, the key for signed links."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from digest.errors import StorageError
 from tests.cli_runner import ok, run
 from tests.daily_server import DailyServer, item, serving
 from tests.smtp_server import SmtpServer
@@ -58,6 +61,36 @@ def test_a_maildir_from_the_first_day_is_a_choice(site: DailyServer) -> None:
     ok("run", "--now", MORNING)
     assert wrong() == ""
     assert "(stored on this machine as new/" in ok("why", "ada@example.org", "--now", NOON).out
+
+
+# --- another user's ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("site")
+def test_a_data_directory_of_another_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be stored, something is wrong, whatever was stored before."""
+    ok("run", "--now", MORNING)
+    database = Path("data/digest.db").absolute()
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != database and may(path, mode))
+    ran = run("status", "--now", NOON)
+    assert ran.code == 1
+    assert f"This user may not write {database}." in ran.out
+    assert "chown -R" in ran.out
+
+
+@pytest.mark.usefixtures("site")
+def test_a_step_that_failed_is_not_called_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its error stands for it."""
+    monkeypatch.setattr("digest.runs.run_deliver", fail)
+    ran = run("run", "--now", MORNING)
+    assert "digest: deliver: no room" in ran.err
+    assert "compose: 1 issues" in ran.out
+    assert "deliver:" not in ran.out
+
+
+def fail(*_: object, **__: object) -> NoReturn:
+    raise StorageError("no room")
 
 
 # --- the key ---------------------------------------------------------------------------------------

@@ -170,3 +170,22 @@ def test_an_empty_installation_says_how_to_begin(database: Database) -> None:
     assert status.ok
     assert "  nothing ran yet (digest run)" in status.lines()
     assert "  source hf: not read yet (digest refresh)" in status.lines()
+    assert any(
+        line.startswith(f"  readers: none in {database.place}: digest init") for line in status.lines()
+    )
+
+
+def test_who_looks_into_the_wrong_place_is_told_which_it_is(
+    site: DailyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DIGEST_DATA_DIR was forgotten: nobody is served from there, and each command says so."""
+    monkeypatch.setenv("DIGEST_DATA_DIR", str(Path("elsewhere").absolute()))
+    place = str(Path("elsewhere/digest.db").absolute())
+    assert f"compose: nobody is served from {place} now" in ok("run", "--now", f"{DATE}T08:00:00Z").out
+    listed = ok("subscriber", "list")
+    assert listed.out == ""
+    assert f"no reader in {place}" in listed.err
+    assert f"readers: none in {place}" in ok("status", "--now", f"{DATE}T09:00:00Z").out
+    monkeypatch.delenv("DIGEST_DATA_DIR")
+    assert "compose: 1 issues" in ok("run", "--now", f"{DATE}T08:00:00Z").out
+    assert ok("subscriber", "list").err == ""

@@ -120,6 +120,9 @@ def list_subscribers(context: typer.Context, as_json: Json = False) -> None:
         print_json(rows)
     else:
         print_lines(*(f"{row['email'] or '(feed only)'}: {row['status']}" for row in rows))
+    if not rows:
+        place = state(context).app.database.place
+        note(f"digest: no reader in {place}; digest init makes one, DIGEST_DATA_DIR names another place")
 
 
 def show_subscriber(context: typer.Context, email: Email, as_json: Json = False) -> None:

@@ -125,19 +125,22 @@ def run(
     if as_json:
         print_json(steps)
     elif not (quiet and ok):
-        _print_steps(steps)
+        _print_steps(steps, here.app.database.place)
     if not ok:
         raise typer.Exit(1)
 
 
-def _print_steps(steps: dict[str, Any]) -> None:
+def _print_steps(steps: dict[str, Any], place: str) -> None:
     from digest.runs import summarise
 
     print_lines(*summarise(steps["refresh"].get("sources", [])))
     for name in [name for name in steps if name != "refresh"]:
         said = COMPOSED if name == "compose" else {}
         counts = {key: value for key, value in steps[name].items() if isinstance(value, int)}
-        print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts, said)}")
+        if name == "compose" and counts and not any(counts.values()):
+            print_lines(f"{name}: nobody is served from {place} now (digest subscriber list, digest init)")
+        elif counts or "error" not in steps[name]:
+            print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts, said)}")
     for name, step in steps.items():
         if "error" in step:
             note(f"digest: {name}: {step['error']}")

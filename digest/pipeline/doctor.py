@@ -96,6 +96,10 @@ class _Look:
             self._found = list(self.check.look())
         except DigestError as error:
             self._found = [Finding(self.check.name, Level.WRONG, str(error), "mend what this says")]
+        except PermissionError as error:
+            sentence = f"this user may not look into {error.filename}"
+            mend = "run this as the user that the data directory belongs to, or see folder"
+            self._found = [Finding(self.check.name, Level.WRONG, sentence, mend)]
         except Exception as error:
             # A bug of one check must not hide what the others find.
             self._found = [

@@ -22,10 +22,14 @@ MAX_CHARS = 400
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand. ``report`` are all counts since the beginning, ``front`` is the last day."""
+    """How things stand: ``report`` are all counts since the beginning, ``front`` is the last day.
+
+    ``place`` is the database in words.
+    """
 
     report: Mapping[str, Any]
     front: Front
+    place: str
 
     @property
     def ok(self) -> bool:
@@ -80,7 +84,9 @@ class Status:
             yield _enricher_line(name, row)
         yield f"papers: {front.papers:,} new, {report['papers']:,} in all"
         yield f"issues: {_counted(front.issues)}; their mail: {_counted(front.mails)}"
-        yield f"readers: {_counted(front.readers)}"
+        # An empty place may be the wrong one: whoever forgot a setting is told where this looked.
+        nobody = f"none in {self.place}: digest init makes one, DIGEST_DATA_DIR names another place"
+        yield f"readers: {_counted(front.readers) if any(front.readers.values()) else nobody}"
 
     def _due(self) -> Iterator[str]:
         front, queue = self.front, self.front.queue
@@ -112,7 +118,7 @@ def look_at_status(
 ) -> Status:
     """How things stand now, and what happened in the day before; ``restored`` where it is a copy."""
     front = look_over(database, configured, now, restored, losses)
-    return Status(status_report(database, list(configured), now), front)
+    return Status(status_report(database, list(configured), now), front, database.place)
 
 
 def _source_lines(sources: Sequence[Mapping[str, Any]]) -> Iterator[str]:
