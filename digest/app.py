@@ -1,6 +1,7 @@
 """The only place where objects meet: settings in, working program out."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -366,6 +367,11 @@ def prepare_data_dir(settings: Settings) -> None:
         raise StorageError(
             f"the data directory {settings.data_dir} cannot be made: {error.strerror}"
         ) from error
+    if not os.access(settings.data_dir, os.R_OK | os.X_OK):
+        raise StorageError(
+            f"the data directory {settings.data_dir} is closed to this user: run this as the user that it "
+            "belongs to, or give all of it to this one (chown -R)"
+        )
 
 
 def channel_opener(settings: Settings) -> Callable[[], "Channel"]:

@@ -161,8 +161,8 @@ class Service:
         """Work until told to stop (see :class:`Scheduler`); then say whether all came to its end in time.
 
         Raises ``UsageError`` where the program's clock stands still, ``DigestError`` where another service
-        works on this data directory, and where the web cannot listen (:func:`digest.web.running.listen`), does
-        not start or ends by itself.
+        works on this data directory, and where the web cannot listen (:func:`digest.web.running.listen`),
+        does not start or ends by itself.
         """
         # What is too old for a time that a person chose must not go because of it.
         if self._app.fixed_now is not None:

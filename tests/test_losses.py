@@ -80,6 +80,20 @@ def test_a_data_directory_of_another_user_is_told(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("site")
+def test_a_data_directory_that_is_closed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whoever may not even look into it; the doctor looks at nothing in there."""
+    ok("run", "--now", MORNING)
+    folder, may = Path("data").absolute(), os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder and may(path, mode))
+    for words in ("run", "status"):
+        ran = run(words, "--now", NOON)
+        assert ran.code == 1
+        assert ran.err.startswith(f"digest: the data directory {folder} is closed to this user: ")
+    findings = run("doctor", "--offline", "--json", "--now", NOON).json["findings"]
+    assert {one["level"] for one in findings if one["check"] in ("database", "copy", "losses")} == {"skipped"}
+
+
+@pytest.mark.usefixtures("site")
 def test_a_step_that_failed_is_not_called_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its error stands for it."""
     monkeypatch.setattr("digest.runs.run_deliver", fail)

@@ -140,7 +140,8 @@ def _print_steps(steps: dict[str, Any], place: str) -> None:
         if name == "compose" and counts and not any(counts.values()):
             print_lines(f"{name}: nobody is served from {place} now (digest subscriber list, digest init)")
         elif counts or "error" not in steps[name]:
-            print_lines(f"{name}: {'another run is at work' if 'locked' in counts else in_words(counts, said)}")
+            words = "another run is at work" if "locked" in counts else in_words(counts, said)
+            print_lines(f"{name}: {words}")
     for name, step in steps.items():
         if "error" in step:
             note(f"digest: {name}: {step['error']}")

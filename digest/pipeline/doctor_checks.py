@@ -108,6 +108,10 @@ def _with_settings(name: str, look: Look, patient: Patient) -> Iterator[Finding]
     if patient.settings is None:
         yield Finding(name, Level.SKIPPED, "cannot be looked at before the settings are right")
         return
+    folder = patient.settings.data_dir
+    if look is not _folder and folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        yield Finding(name, Level.SKIPPED, "cannot be looked at before this user may look into the folder")
+        return
     try:
         yield from look(patient.settings, patient)
     except _NoAnswerError as error:
@@ -274,7 +278,7 @@ def _integrity(_: Settings, patient: Patient) -> Iterator[Finding]:
 
 
 def _clock(settings: Settings, patient: Patient) -> Iterator[Finding]:
-    folder = settings.data_dir if settings.data_dir.exists() else Path(tempfile.gettempdir())
+    folder = settings.data_dir if can_write(settings.data_dir) else Path(tempfile.gettempdir())
     with tempfile.NamedTemporaryFile(dir=folder) as file:
         drift = abs(Path(file.name).stat().st_mtime - time.time())
     if drift > FILE_CLOCK_S:
