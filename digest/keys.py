@@ -6,6 +6,7 @@ a line, the newest first: its text, or ``hex:`` and its bytes where that is not 
 the same, with commas in place of line ends.
 """
 
+import errno
 import re
 import secrets
 from collections.abc import Sequence
@@ -111,7 +112,8 @@ class KeyFile:
     """The keys in a file, made on first use (mode 0600); read again as soon as it is another.
 
     So a program that runs on takes up a rotation. One that was used is not made again, nor one at all
-    without ``makes``. Raises ``ConfigError`` for a file that is no key, or gone.
+    without ``makes``. Raises ``ConfigError`` for a file that is no key, or gone, and
+    ``StorageError`` on a full disk.
     """
 
     def __init__(self, path: Path, *, makes: bool = True) -> None:
@@ -132,6 +134,8 @@ class KeyFile:
                 self._make()
             stamp = self.path.stat()
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # no setting is wrong: it passes
+                raise StorageError(f"the key {self.path} cannot be made: {error.strerror}") from error
             raise ConfigError([f"the key {self.path} cannot be read or made: {error.strerror}"]) from error
         seen = stamp.st_ino, stamp.st_mtime_ns, stamp.st_size
         if seen != self._seen:

@@ -1,6 +1,5 @@
 """Pruning: what is too old goes, what is needed for ever stays."""
 
-import os
 import shutil
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -463,20 +462,6 @@ def test_who_was_invited_and_never_answered_is_forgotten(database: Database) -> 
         kept = [one.email for one in subscribers.list_subscribers(s)]
         assert kept == ["asked@example.org", "fresh@example.org", "active@example.org"]
         assert suppressions.get_suppression(s, "silent@example.org") is None
-
-
-def test_copies_made_before_upgrades_go_as_who_left_does(tmp_path: Path, migrated_file: Path) -> None:
-    """Who was deleted since is in them. The young stay: they may be the way back."""
-    path = tmp_path / "digest.db"
-    shutil.copyfile(migrated_file, path)
-    for name, days in (("old", 31), ("young", 29)):
-        copy = path.with_name(f"digest.db.before-{name}")
-        copy.write_bytes(b"x")
-        os.utime(copy, ns=(0, int((NOW - days * DAY).timestamp()) * 10**9))
-    database = Database(f"sqlite:///{path}")
-    assert pruned(database, dry_run=True)["copies"] == pruned(database)["copies"] == 1
-    database.close()
-    assert [one.name for one in tmp_path.glob("*.before-*")] == ["digest.db.before-young"]
 
 
 # --- the whole -------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ WORDS = {
     "issues": "issues without papers",
     "shown_papers": "papers as they were shown in such issues",
     "papers": "papers that nobody was sent, saved or judged",
-    "copies": "copies of the database made before upgrades",
     "learned_states": "states learnt of readers who left",
     "robots": "robots.txt files",
     "domain_pace": "records of slow mail servers",

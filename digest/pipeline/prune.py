@@ -11,7 +11,7 @@ from pathlib import Path
 
 from digest.pipeline.letters import CONFIRMING, REMINDER
 from digest.pipeline.readers import remove_subscriber
-from digest.storage import backing_up, retention, space, thinning
+from digest.storage import retention, space, thinning
 from digest.storage.database import Database
 from digest.storage.retention import KINDS, Limits
 
@@ -78,8 +78,6 @@ def prune(
     for kind in KINDS:
         progress(kind)
         counts[kind] = _drop(database, kind, limits, dry_run=dry_run, progress=progress)
-    if database.path is not None:
-        counts["copies"] = backing_up.drop_copies_before(database.path, limits.left, dry_run=dry_run)
     if not dry_run:
         with database.write() as session:
             counts |= retention.drop_unkeyed(session, limits)

@@ -6,8 +6,7 @@ reads no reader's issues. Without that file, or with other settings, all is writ
 
 import json
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -35,8 +34,6 @@ __all__ = ["Publisher"]
 
 # Issues older than this are no longer compared: a whole write now and then makes good what that misses.
 RECENT = timedelta(days=8)
-# What a private feed is called: the reader's token (see ``storage.subscribers``).
-_PRIVATE = re.compile(rf"([A-Za-z0-9_-]{{43}})\.(?:{'|'.join(RENDERERS)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ class Publisher:
             marks[reader.token] = mark
             if last is None or last.marks.get(reader.token) != mark or not _is_whole(reader.token, there):
                 written += self._write(reader.token, self._private_feed(reader, shown))
-        removed += self._remove_strays(marks, there)
+        removed += self._remove_strays(marks.keys(), there)
         self._keep(_Published(self._settings(), since, after, marks), last)
         return {
             "written": written,
@@ -151,12 +148,14 @@ class Publisher:
         there.difference_update(names)
         return len(names)
 
-    def _remove_strays(self, marks: Mapping[str, str], there: set[str]) -> int:
-        """Delete private feeds of nobody, such as of who was deleted while we wrote. What has another name
-        than we give is not ours to delete.
+    def _remove_strays(self, names: Set[str], there: set[str]) -> int:
+        """Delete feeds that we wrote the last time for somebody who is no reader now, such as who was deleted
+        while we wrote. Not where nobody of then is one: that database was lost, and its feeds are not ours.
         """
-        names = {found[1] for found in map(_PRIVATE.fullmatch, there) if found} - marks.keys()
-        return sum(self._remove(name, there) for name in sorted(names))
+        last = self._last()
+        if last is None or not (last.marks.keys() & names) - {TRENDING}:
+            return 0
+        return sum(self._remove(name, there) for name in sorted(last.marks.keys() - names))
 
     def _settings(self) -> str:
         """A hash of all that is in every feed."""
