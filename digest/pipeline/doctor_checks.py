@@ -350,7 +350,11 @@ def _copy(settings: Settings, _: Patient) -> Iterator[Finding]:
 
 
 def _losses(settings: Settings, patient: Patient) -> Iterator[Finding]:
-    for one in find_losses(settings, _open_database(patient)):
+    try:
+        found = find_losses(settings, _open_database(patient))
+    except StorageError:  # what is wrong with the database is told by its own check
+        found = find_losses(settings, None)
+    for one in found:
         yield Finding("losses", Level.WRONG, one.what, one.mend)
 
 
