@@ -204,8 +204,9 @@ case $verb in
         ;;
     e2e)
         setup e2e
-        # Named, since the folder's own options are known only then.
-        run_pytest -m e2e tests/e2e "$@"
+        # Named, since the folder's own options are known only then. A file stays with one worker: its tests
+        # share servers that take seconds to start.
+        run_pytest -n auto --maxprocesses 2 --dist loadfile -m e2e tests/e2e "$@"
         ;;
     bench)
         setup

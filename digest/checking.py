@@ -9,9 +9,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from digest.branding import read_logo
-from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettings, load_settings
+from digest.config import HEADER_VALUE, EnricherSettings, Settings, SourceSettings
 from digest.errors import DeliveryError, FetchError, UsageError
 from digest.keys import read_old_keys
+from digest.loading import load_settings
 from digest.netguard import parse_target
 from digest.refusals import refused_options
 from digest.sources import get_kind

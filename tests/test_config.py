@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from digest.checking import check_source, read_settings
-from digest.config import SPECIAL, Settings, SourceSettings, load_settings
+from digest.config import Settings, SourceSettings
 from digest.errors import ConfigError
+from digest.loading import SPECIAL, load_settings
 from digest.pipeline.enricher_settings import check_enricher
 from digest.sources import get_kind
 

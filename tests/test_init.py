@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from digest.cli.init import Answers, _smtp_url, _write_settings
-from digest.config import load_settings
 from digest.errors import ConfigError, UsageError
+from digest.loading import load_settings
 from digest.locks import use_case_lock
 from digest.runs import run_letter
 from tests.cli_runner import Ran, ok, run

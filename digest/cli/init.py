@@ -142,7 +142,7 @@ def _way(
     Raises ``UsageError`` where theirs is not the one asked for: a file that is there stays as it is.
     """
     from digest.checking import check_own_address
-    from digest.config import config_path
+    from digest.loading import config_path
 
     is_set_up = config_path().is_file() or settings.smtp_url is not None
     if send is None and not is_set_up:
@@ -168,7 +168,7 @@ def _server(url: str | None) -> "SmtpUrl | None":
 
 
 def _refuse(key: str, have: str, asked: str) -> NoReturn:
-    from digest.config import config_path
+    from digest.loading import config_path
 
     where = path if (path := config_path()).is_file() else "the environment"
     but = f"not {asked}" if asked != have else "with another password"
@@ -204,7 +204,7 @@ def _write_settings(answers: Answers) -> None:
 
     Raises ``UsageError`` where it cannot be written; then nothing is left of it.
     """
-    from digest.config import config_path
+    from digest.loading import config_path
 
     path = config_path()
     if path.is_file():
@@ -304,7 +304,7 @@ def _print_first(
 
 def _nothing_done() -> str:
     """What became of the set-up when the test mail did not leave, and what to do."""
-    from digest.config import config_path
+    from digest.loading import config_path
 
     if config_path().is_file():
         return f"No reader was stored: correct {config_path()} if that is wrong, then run digest init again"
@@ -333,7 +333,7 @@ def _cron_command(app: "App") -> str:
     import shlex
     import shutil
 
-    from digest.config import config_path
+    from digest.loading import config_path
 
     program = Path(sys.executable).with_name("digest")
     digest = str(program) if program.exists() else shutil.which("digest") or "digest"

@@ -20,9 +20,10 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session
 
-from digest.config import Settings, config_path
+from digest.config import Settings
 from digest.errors import DatabaseDamagedError, DatabaseTooNewError, StorageError
 from digest.files import is_full
+from digest.loading import config_path
 from digest.pipeline.arming import read_restored
 from digest.pipeline.doctor import SETTINGS, Check, Finding, Level
 from digest.pipeline.losses import find_losses

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from digest.config import Settings, read_files
+from digest.config import Settings
+from digest.loading import read_files
 from digest.pipeline.doctor import Finding, Level
 from digest.pipeline.masking import PLAIN_HEADERS
 
