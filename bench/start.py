@@ -2,21 +2,25 @@
 
 Prints the idle memory of ``digest serve`` after a day of simulated work (30 papers a day from each of two
 sites, ten readers, a driven clock), and the time of ``digest --help`` and of ``digest run`` with nothing to
-do, each beside its limit. All servers are on loopback.
+do, each beside its limit. All servers are on loopback. What is installed for developing only is hidden.
 
 usage: python bench/start.py [--times 5]
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -34,8 +38,32 @@ def environment(folder: Path, **more: str) -> Mapping[str, str]:
     """Nothing of the person who runs this."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
     own = {"HOME": folder, "XDG_CONFIG_HOME": folder / "config", "XDG_DATA_HOME": folder / "share"}
-    own |= {"DIGEST_DATA_DIR": folder / "data", "PYTHONPATH": ROOT}
+    own |= {"DIGEST_DATA_DIR": folder / "data"}
     return kept | {name: str(value) for name, value in own.items()} | more
+
+
+def hide_tools(folder: Path) -> None:
+    """Let programs that we start see only what an installation has: numpy takes in what lies about.
+
+    What is installed beside ``requirements/run.txt`` is for developing.
+    """
+    pins = (ROOT / "requirements" / "run.txt").read_text(encoding="utf-8")
+    ours = {canonicalize_name(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", pins, re.MULTILINE)}
+    hidden = [
+        package
+        for package, owners in packages_distributions().items()
+        if not {canonicalize_name(one) for one in owners} & {*ours, "paper-digest"}
+    ]
+    (folder / "sitecustomize.py").write_text(
+        f"""import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name in {set(hidden)!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+    )
+    os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{ROOT}"
 
 
 def add_readers(folder: Path) -> None:
@@ -76,6 +104,7 @@ def measure(folder: Path, times: int) -> bool:
     """Print the three figures; whether all are within their limits."""
     from tests.e2e.soaking import DAY, World, live, surroundings
 
+    hide_tools(folder)
     world = World(folder, START)
     with surroundings(world, a_day=A_DAY) as mail:
         add_readers(folder)
