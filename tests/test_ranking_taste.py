@@ -12,7 +12,8 @@ from digest.ranking.asking import ask
 from digest.ranking.library import Library
 from digest.ranking.parts import examples_of
 from digest.ranking.reader import THRESHOLD
-from digest.ranking.taste import Tastes, taste_of
+from digest.ranking.taste import taste_of
+from digest.ranking.tastes import Tastes
 from digest.types import Candidate, Example, InterestSpec
 from tests.ranking_cases import NOW, field_of, paper, papers
 

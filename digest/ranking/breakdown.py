@@ -18,7 +18,8 @@ from digest.ranking.people import ByLiked, liked_author
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.reasons import categories_found, stands
-from digest.ranking.taste import Tastes, lowering
+from digest.ranking.taste import lowering
+from digest.ranking.tastes import Tastes
 from digest.ranking.trend import Growth, rising_parts, rising_score, trending_parts, trending_score
 from digest.types import InterestSpec, Section
 

@@ -19,7 +19,7 @@ from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.recommending import Chosen, choose, recommend
 from digest.ranking.selection import mark_known
-from digest.ranking.taste import Tastes
+from digest.ranking.tastes import Tastes
 from digest.types import Candidate, Example, InterestSpec, Profile, Recommendation, Section
 
 __all__ = ["Cause", "PaperExplanation", "explain_paper"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from digest.ranking.library import Library
 from digest.ranking.model import Ints
 from digest.ranking.reader import Pick, Reader
-from digest.ranking.taste import Tastes
+from digest.ranking.tastes import Tastes
 from digest.ranking.trend import rising_parts, rising_score, trending_parts, trending_score
 from digest.types import Section
 

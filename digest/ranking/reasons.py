@@ -14,7 +14,7 @@ from digest.ranking.likeness import Nearest, nearest_liked
 from digest.ranking.parts import examples_of
 from digest.ranking.people import liked_author
 from digest.ranking.reader import Pick, Reader
-from digest.ranking.taste import Tastes
+from digest.ranking.tastes import Tastes
 from digest.ranking.terms import feature_counts
 from digest.ranking.trend import Growth
 from digest.types import Candidate, InterestSpec, Reason, Section

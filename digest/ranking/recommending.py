@@ -10,7 +10,8 @@ from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
 from digest.ranking.reasons import explain
 from digest.ranking.selection import select
-from digest.ranking.taste import CELLS, Tastes, taste_of
+from digest.ranking.taste import CELLS, taste_of
+from digest.ranking.tastes import Tastes
 from digest.types import InterestSpec, Profile, Reason, Recommendation, Section
 
 __all__ = ["Chosen", "choose", "recommend"]

@@ -33,7 +33,7 @@ from digest.ranking.model import Ids
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import THRESHOLD, Pick, Reader
 from digest.ranking.shortlist import in_turn
-from digest.ranking.taste import Tastes
+from digest.ranking.tastes import Tastes
 from digest.types import Section
 
 __all__ = ["THRESHOLD", "Pick", "Reader", "mark_known", "select"]

@@ -13,7 +13,7 @@ from digest.ranking.linear import Floats
 from digest.ranking.model import Ids
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Reader
-from digest.ranking.taste import Tastes
+from digest.ranking.tastes import Tastes
 from digest.types import Section
 
 __all__ = ["ALIKE", "in_turn"]
