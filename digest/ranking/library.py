@@ -1,13 +1,14 @@
 """What is looked up for one run, shared by all readers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from digest.ranking.authors import AuthorMatch
 from digest.ranking.index import Hits
-from digest.ranking.linear import Floats
+from digest.ranking.linear import Floats, chosen_rows
 from digest.ranking.model import Ints
 from digest.ranking.prepared import Prepared
 from digest.ranking.terms import feature_counts, surfaces
@@ -30,6 +31,8 @@ class Library:
         # How much each candidate grew, as readers of a zone are told it (see digest.ranking.reasons).
         self.growth: dict[tuple[int, str], list[tuple[float, Reason]]] = {}
         self._hits: dict[str, Hits] = {}
+        self._numbers: dict[str, int] = {}
+        self._strength = sp.csr_array((0, len(prepared.candidates)), dtype=np.float32)
         self._places: dict[str, dict[int, int]] = {}
         self._keyword_terms: dict[str, frozenset[str]] = {}
         self._authors: dict[str, list[AuthorMatch]] = {}
@@ -42,6 +45,7 @@ class Library:
         kept: tuple[dict[Any, Any], ...] = (
             self.growth,
             self._hits,
+            self._numbers,
             self._places,
             self._keyword_terms,
             self._authors,
@@ -56,6 +60,19 @@ class Library:
         if found is None:
             found = self._hits[keyword] = self.prepared.index.find(keyword)
         return found
+
+    def strengths(self, keywords: Sequence[str]) -> tuple[Ints, sp.csr_array]:
+        """Return the number of each keyword, and how strongly candidates have those of all numbers so far
+        (numbers × candidates).
+        """
+        numbers = self._numbers
+        new = [word for word in dict.fromkeys(keywords) if word not in numbers]
+        if new or not numbers:
+            hits = [self.hits(word) for word in new]
+            more = chosen_rows([(one.rows, one.strength) for one in hits], len(self.prepared.candidates))
+            self._strength = sp.csr_array(sp.vstack([self._strength, more])) if numbers else more
+            numbers.update(zip(new, range(len(numbers), self._strength.shape[0]), strict=True))
+        return np.array([numbers[word] for word in keywords], dtype=np.int32), self._strength
 
     def place(self, keyword: str, row: int) -> int | None:
         """Return the place of a candidate among a keyword's hits, or ``None`` where there is none."""

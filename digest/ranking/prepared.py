@@ -30,7 +30,8 @@ class Prepared:
     ``ids`` are theirs. ``matrix`` holds a TF-IDF row of length 1 per candidate; its columns are those of
     ``index``. ``words`` is the same over each candidate's sigma, turned (terms × candidates); ``there`` has
     a 1 wherever ``words`` has a value. ``dense`` are the rows of ``Model.dense``, turned (size × candidates);
-    ``topics`` are the first k of it, shorter for those that it holds little of (k × candidates).
+    ``latent`` are the first k of each (candidates × k), ``topics`` the same, turned, and shorter for those
+    that it holds little of (k × candidates); ``topics_middle`` is their mean (k).
     ``same_title`` gives candidates of one title one place, that of its number in ``titles``.
     """
 
@@ -45,7 +46,9 @@ class Prepared:
     words: sp.csr_array
     there: sp.csr_array
     dense: Floats
+    latent: Floats
     topics: Floats
+    topics_middle: Floats
     authors: AuthorIndex
     categories: Mapping[str, NDArray[np.int32]]
     same_title: NDArray[np.int32]
@@ -77,7 +80,9 @@ def prepare(
     sigma = model.sigma(matrix, projected)
     words = sp.csr_array(scaled(matrix.copy(), 1 / sigma).T)
     dense = model.dense(matrix, projected, candidates)
-    topics = dense[:, : model.topic_size] / np.float32(np.sqrt(max(model.topics, 1)))
+    latent = np.ascontiguousarray(dense[:, : model.topic_size])
+    unit = latent / np.float32(np.sqrt(max(model.topics, 1)))
+    topics = np.ascontiguousarray((unit * _inside(projected)[:, None]).T)
     titles, same_title = np.unique(
         np.array([title_number(one.title) for one in candidates], dtype=np.int64), return_inverse=True
     )
@@ -93,12 +98,14 @@ def prepare(
         words=words,
         there=sp.csr_array((np.ones_like(words.data), words.indices, words.indptr), shape=words.shape),
         dense=np.ascontiguousarray(dense.T),
-        topics=np.ascontiguousarray((topics * _inside(projected)[:, None]).T),
+        latent=latent,
+        topics=topics,
+        topics_middle=topics.mean(axis=1) if candidates else np.zeros(len(topics), np.float32),
         authors=index_authors(candidates),
         categories=_categories(candidates),
         same_title=same_title.astype(np.int32),
         titles=titles,
-        alike=Likeness.of(candidates, matrix, topics),
+        alike=Likeness.of(candidates, matrix, unit),
         trend=measure_trend(candidates, rows, observations, now, usual),
     )
 

@@ -12,21 +12,21 @@ For an interest and a candidate, all parts from 0 to 1::
     taste    = (1 - (1-words)(1-keywords)(1-examples)(1-category)(1-people)) × (1-less)
 
 ``usual`` is what 19 of 20 known papers stay below with this very query, so ½ means: stands out as one paper
-in twenty does. ``field`` is below 1 where a paper has the words, but is about something else (see
-:func:`_fields`). Where a must-have keyword is missing or an unwanted one is there, the taste is 0.
+in twenty does. ``field`` is below 1 where a paper has the words, but is about something else
+(:mod:`digest.ranking.asked_parts`). Where a must-have keyword is missing or an unwanted one is there, the
+taste is 0.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
-from digest.ranking.asking import Asked
+from digest.ranking.asked_parts import asked_parts
 from digest.ranking.disliking import LESS_MOST, LESS_RANGE, Marks
 from digest.ranking.learning import Learned
 from digest.ranking.library import Library
-from digest.ranking.linear import Floats, chosen_rows, product, product_into, strongest, unit_rows
+from digest.ranking.linear import Floats, chosen_rows, product, product_into
 from digest.ranking.model import Ints
 from digest.ranking.people import people_part
 from digest.ranking.prepared import Prepared
@@ -36,13 +36,7 @@ from digest.types import InterestSpec
 
 __all__ = ["CELLS", "closeness", "lowering", "taste_of"]
 
-# Of words asked for, where a paper has one of several only.
-LONELY = 0.5
 ONLY_CATEGORY, ALSO_CATEGORY = 0.65, 0.2
-# The field is made of so many papers at most; with few of them it counts less.
-FIELD_PAPERS, FIELD_PRIOR, FIELD_MOST = 20, 3, 0.8
-# A paper is wholly of the field at half the way from the middle of all candidates to that of the field.
-FIELD_WHOLE = 0.5
 # Interests × candidates of one block: each part is an array of that many numbers.
 CELLS = 1 << 18
 
@@ -83,7 +77,7 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
         every = np.ones(shape, dtype=np.float32)
         every[having] = against
         against = every
-    words, keywords = _asked([one.asked for one in learned], library)
+    words, keywords = asked_parts([one.asked for one in learned], library)
     category = _categories(interests, learned, prepared)
     people = people_part([one.people for one in learned], prepared.authors, shape[1])
     for part in (words, keywords, category, people):
@@ -142,120 +136,6 @@ def _admit(interests: Sequence[InterestSpec], taste: Floats, library: Library) -
             taste[row, unwanted] = 0
         must.append(having)
     return must
-
-
-def _asked(asked: Sequence[Asked | None], library: Library) -> tuple[sp.csr_array, sp.csr_array]:
-    """Return the parts words and keywords (interests × candidates)."""
-    prepared = library.prepared
-    shape = (len(asked), len(prepared.candidates))
-    having = [at for at, one in enumerate(asked) if one is not None]
-    some = [one for one in asked if one is not None]
-    if not some:
-        return sp.csr_array(shape, dtype=np.float32), sp.csr_array(shape, dtype=np.float32)
-    numbers = {word: at for at, word in enumerate(dict.fromkeys(word for one in some for word in one.hits))}
-    hits = [library.hits(word) for word in numbers]
-    strength = chosen_rows([(one.rows, one.strength) for one in hits], shape[1])
-    words, keywords = _words(some, prepared), _keywords(some, numbers, strength)
-    field = _fields(some, numbers, strength, prepared)
-    if field is not None:
-        for part in (words, keywords):
-            part.data *= field.at(part)
-    return _spread(words, having, shape), _spread(keywords, having, shape)
-
-
-def _spread(rows: sp.csr_array, places: Sequence[int], shape: tuple[int, int]) -> sp.csr_array:
-    """Put sparse rows at their places among more rows."""
-    sizes = np.zeros(shape[0], dtype=np.int32)
-    sizes[places] = np.diff(rows.indptr)
-    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    return sp.csr_array((rows.data, rows.indices, ends), shape=shape)
-
-
-def _words(asked: Sequence[Asked], prepared: Prepared) -> sp.csr_array:
-    query = stacked([one.query for one in asked], prepared.index.extra, prepared.index.columns)
-    found = sp.csr_array(query @ prepared.words)
-    ones = sp.csr_array((np.ones_like(query.data), query.indices, query.indptr), shape=query.shape)
-    count = ones @ prepared.there  # of the same structure, since no value of either is zero or less
-    sizes = np.diff(found.indptr)
-    usual = np.repeat(np.array([one.usual for one in asked], dtype=np.float32), sizes)
-    several = np.repeat(np.array([len(one.terms) > 1 for one in asked]), sizes)
-    similar = found.data * np.float32(prepared.model.background.usual_sigma)
-    found.data = similar / (similar + usual)
-    found.data[(count.data == 1) & several] *= LONELY
-    return found
-
-
-def _keywords(asked: Sequence[Asked], numbers: dict[str, int], strength: sp.csr_array) -> sp.csr_array:
-    ends = np.cumsum([0, *(len(one.hits) for one in asked)], dtype=np.int32)
-    which = np.array([numbers[word] for one in asked for word in one.hits], dtype=np.int32)
-    weight = np.array([value for one in asked for value in one.hits.values()], dtype=np.float32)
-    query = sp.csr_array((weight, which, ends), shape=(len(asked), len(numbers)))
-    found = sp.csr_array(query @ strength)
-    found.data = 1 - np.exp(-found.data)
-    return found
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Field:
-    """How far candidates are of the fields of interests: ``close`` (interests × candidates) counts from
-    ``middle`` to ``whole`` more; ``trusted`` says how much it counts at all.
-    """
-
-    close: Floats
-    middle: Floats
-    whole: Floats
-    trusted: Floats
-
-    def at(self, part: sp.csr_array) -> Floats:
-        """Return from 0.2 to 1 for each value of a sparse part."""
-        row = np.repeat(np.arange(part.shape[0], dtype=np.int64), np.diff(part.indptr))
-        close = self.close.reshape(-1)[row * self.close.shape[1] + part.indices]
-        inside = np.clip((close - self.middle[row]) / self.whole[row], 0, 1)
-        return np.asarray(1 - self.trusted[row] * (1 - inside), dtype=np.float32)
-
-
-def _fields(
-    asked: Sequence[Asked], numbers: dict[str, int], strength: sp.csr_array, prepared: Prepared
-) -> _Field | None:
-    """Return how far each paper is of each interest's field; ``None`` if none has one.
-
-    Where several keywords of an interest meet in one paper, that paper is of the field; how close others
-    are to such papers in the latent space tells "search" in retrieval from "search" for architectures.
-    Keywords that share words do not meet. Without such papers, or a latent space, all are of the field.
-    """
-    groups = [group for one in asked for group in one.groups]
-    if not prepared.model.topic_size or len(groups) == len(asked) or not prepared.candidates:
-        return None
-    ends = np.cumsum([0, *(len(group) for group in groups)], dtype=np.int32)
-    which = np.array([numbers[word] for group in groups for word in group], dtype=np.int32)
-    query = sp.csr_array((np.ones(len(which), np.float32), which, ends), shape=(len(groups), len(numbers)))
-    each = sp.csr_array(query @ strength)
-    owners = np.cumsum([0, *(len(one.groups) for one in asked)], dtype=np.int32)
-    own = sp.csr_array(
-        (np.ones(len(groups), np.float32), np.arange(len(groups), dtype=np.int32), owners),
-        shape=(len(asked), len(groups)),
-    )
-    meeting = sp.csr_array(own @ each)
-    squares = own @ sp.csr_array((np.square(each.data), each.indices, each.indptr), shape=each.shape)
-    meeting.data = np.sqrt(np.maximum(np.square(meeting.data) - squares.data, 0))
-    meeting.data[meeting.data < 1e-3] = 0
-    meeting.eliminate_zeros()
-    meeting.sort_indices()
-    return _closeness_to_field(strongest(meeting, FIELD_PAPERS), prepared)
-
-
-def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:
-    topics = prepared.topics  # what is made of other words is shorter: it is of another field
-    papers = np.diff(meeting.indptr)
-    common = unit_rows(np.asarray(meeting @ prepared.dense[: len(topics)].T, dtype=np.float32))
-    close = product(common, topics)
-    row = np.repeat(np.arange(len(papers), dtype=np.int64), papers)
-    own = np.bincount(row, close[row, meeting.indices], minlength=len(papers)) / np.maximum(papers, 1)
-    # Where most candidates are of the field, their middle says nothing of what is not.
-    middle = np.minimum(common @ topics.mean(axis=1), own / 2)
-    whole = np.maximum(FIELD_WHOLE * (own - middle), 1e-6)
-    trusted = FIELD_MOST * papers / (papers + FIELD_PRIOR)
-    return _Field(close, *(each.astype(np.float32) for each in (middle, whole, trusted)))
 
 
 def _categories(

@@ -56,10 +56,15 @@ def stacked(words: Sequence[Words], extra: Mapping[str, int], columns: int) -> s
 
     New terms without a column are left out. Columns are in no order within a row.
     """
-    placed = [one.over(extra) for one in words]
-    parts = (
-        np.concatenate([np.empty(0, np.float32), *(one.values for one in placed)]),
-        np.concatenate([np.empty(0, np.int32), *(one.columns for one in placed)]),
-        np.concatenate([[0], *(np.diff(one.ends) for one in placed)]).cumsum(dtype=np.int32),
-    )
-    return sp.csr_array(parts, shape=(len(parts[2]) - 1, columns))
+    placed = [one.over(extra) if one.new else one for one in words]
+    ends = np.concatenate([np.zeros(1, np.int32), *(one.ends[1:] for one in placed)])
+    values = np.concatenate([np.empty(0, np.float32), *(one.values for one in placed)])
+    taken = np.concatenate([np.empty(0, np.int32), *(one.columns for one in placed)])
+    # Each one's ends count from its own beginning.
+    ends[1:] += np.repeat(_before([len(one.values) for one in placed]), [len(one.ends) - 1 for one in placed])
+    return sp.csr_array((values, taken, ends), shape=(len(ends) - 1, columns))
+
+
+def _before(sizes: Sequence[int]) -> Ints:
+    """Return how much comes before each of some sizes."""
+    return np.cumsum([0, *sizes[:-1]], dtype=np.int32)[: len(sizes)]
