@@ -72,7 +72,7 @@ class Likeness:
     def pairs(self, one: NDArray[np.int64], others: NDArray[np.int64]) -> Floats:
         """Return the cosines of texts: of each candidate of ``one`` (n) with those of ``others`` (n × m)."""
         if self.all is not None:
-            return np.asarray(self.all[one[:, None], others])
+            return self.all.reshape(-1).take((one * len(self.all))[:, None] + others)
         return np.stack([self.to(int(row), each) for row, each in zip(one, others, strict=True)])
 
     def to(self, row: int, others: NDArray[np.int64]) -> Floats:

@@ -131,7 +131,9 @@ def _fields(asked: Sequence[Asked], library: Library) -> _Field | None:
 def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:
     every = np.diff(meeting.indptr)
     having = np.flatnonzero(every)
-    papers, field = every[having], meeting[having]
+    papers = every[having]
+    ends = np.concatenate([[0], np.cumsum(papers)]).astype(np.int32)
+    field = sp.csr_array((meeting.data, meeting.indices, ends), shape=(len(having), meeting.shape[1]))
     common = unit_rows(np.asarray(field @ prepared.latent, dtype=np.float32))
     # What is made of other words is shorter there: it is of another field.
     close = product(common, prepared.topics)

@@ -28,23 +28,24 @@ def uncertainty(taste: Floats) -> Floats:
 
 def most_telling(
     best: Floats, least: NDArray[np.float32], known: NDArray[np.bool_], prepared: Prepared
-) -> list[list[int]]:
-    """Return for each reader up to three candidates' rows, the most telling first.
+) -> NDArray[np.int64]:
+    """Return up to three candidates' rows for each reader, the most telling first (readers × 3); -1 for none.
 
     ``best`` is the highest taste any interest has of a candidate (readers × candidates), ``least`` the
     reader's threshold: from there on a paper is for the reader, and no exploration.
     """
     alike = prepared.alike
+    found = np.full((len(best), MOST_TELLING), -1, dtype=np.int64)
+    if not best.shape[1]:
+        return found
     unsure = uncertainty(best)
     worth = product(unsure[:, alike.sample], alike.squares)
     worth *= unsure
     worth *= (0.5 + 0.5 * prepared.trend.score).astype(np.float32)
-    worth[known | (best < LEAST_TASTE) | (best >= least[:, None])] = 0
-    found: list[list[int]] = [[] for _ in range(len(best))]
-    for _ in range(MOST_TELLING if best.shape[1] else 0):
+    worth *= ~known & (best >= LEAST_TASTE) & (best < least[:, None])
+    every = np.arange(len(best))
+    for turn in range(MOST_TELLING):
         rows = worth.argmax(axis=1)
-        values = worth[np.arange(len(best)), rows]
-        for at in np.flatnonzero(values > 0).tolist():
-            found[at].append(int(rows[at]))
-        worth[np.arange(len(best)), rows] = 0
+        found[:, turn] = np.where(worth[every, rows] > 0, rows, -1)
+        worth[every, rows] = 0
     return found

@@ -66,13 +66,14 @@ class Library:
         (numbers × candidates).
         """
         numbers = self._numbers
-        new = [word for word in dict.fromkeys(keywords) if word not in numbers]
+        new = [word for word in keywords if word not in numbers]
         if new or not numbers:
+            new = list(dict.fromkeys(new))
             hits = [self.hits(word) for word in new]
             more = chosen_rows([(one.rows, one.strength) for one in hits], len(self.prepared.candidates))
             self._strength = sp.csr_array(sp.vstack([self._strength, more])) if numbers else more
             numbers.update(zip(new, range(len(numbers), self._strength.shape[0]), strict=True))
-        return np.array([numbers[word] for word in keywords], dtype=np.int32), self._strength
+        return np.array(list(map(numbers.__getitem__, keywords)), dtype=np.int32), self._strength
 
     def place(self, keyword: str, row: int) -> int | None:
         """Return the place of a candidate among a keyword's hits, or ``None`` where there is none."""

@@ -1,7 +1,7 @@
 """A reader as the selection sees them, and what is picked for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from digest.ranking.authors import AuthorMatch
@@ -22,45 +22,41 @@ class Pick(NamedTuple):
     author: AuthorMatch | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Reader:
-    """A profile with its interests in a fixed order; those of ``first`` on are its rows of ``Tastes``."""
+    """A profile with its interests in a fixed order; those of ``first`` on are its rows of ``Tastes``.
+
+    ``weight`` is that of trend, from 0 to 1; ``cap`` the most papers of a digest; ``threshold`` the least
+    taste of a paper; ``has_taste`` says whether any interest asks for something.
+    """
 
     profile: Profile
     interests: Sequence[InterestSpec]
     first: int
+    weight: float = field(init=False)
+    cap: int = field(init=False)
+    threshold: float = field(init=False)
+    has_taste: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read once what is asked for often."""
+        profile = self.profile
+        self.weight = min(max(profile.trend_weight, 0.0), 1.0)
+        self.cap = max(profile.max_papers, 0)
+        self.threshold = THRESHOLD if profile.threshold is None else profile.threshold
+        self.has_taste = any(map(_asks, self.interests))
 
     @property
     def own(self) -> slice:
         """The reader's rows of ``Tastes``."""
         return slice(self.first, self.first + len(self.interests))
 
-    @property
-    def weight(self) -> float:
-        """The weight of trend, from 0 to 1."""
-        return min(max(self.profile.trend_weight, 0.0), 1.0)
-
-    @property
-    def cap(self) -> int:
-        """The most papers of a digest."""
-        return max(self.profile.max_papers, 0)
-
-    @property
-    def threshold(self) -> float:
-        """The least taste of a paper for the reader."""
-        return THRESHOLD if self.profile.threshold is None else self.profile.threshold
-
-    @property
-    def has_taste(self) -> bool:
-        """Whether any interest asks for something."""
-        return any(
-            one.categories
-            or one.keywords
-            or one.must_keywords
-            or any(each.weight > 0 for each in one.examples)
-            for one in self.interests
-        )
-
     def shows(self, section: Section) -> bool:
         """Whether the reader wants a section."""
         return section not in self.profile.hidden
+
+
+def _asks(interest: InterestSpec) -> bool:
+    if interest.categories or interest.keywords or interest.must_keywords:
+        return True
+    return any(one.weight > 0 for one in interest.examples)

@@ -67,7 +67,7 @@ def choose(
         readers = []
         for at in range(first, last):
             profile = profiles[at]
-            order = sorted(range(len(profile.interests)), key=lambda place: _order(profile.interests[place]))
+            order = _order(profile.interests)
             own = [profile.interests[place] for place in order]
             readers.append(Reader(profile, own, len(specs)))
             specs.extend(own)
@@ -90,7 +90,16 @@ def _blocks(profiles: Sequence[Profile], most: int) -> Iterator[tuple[int, int]]
         yield first, len(profiles)
 
 
-def _order(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
+def _order(interests: Sequence[InterestSpec]) -> list[int]:
+    """Return the places of interests in an order that does not depend on the one they are in."""
+    names = [one.name for one in interests]
+    places = range(len(names))
+    if len(set(names)) == len(names):
+        return sorted(places, key=names.__getitem__)
+    return sorted(places, key=lambda place: _tells_apart(interests[place]))
+
+
+def _tells_apart(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
     number = -1 if interest.interest_id is None else interest.interest_id
     return interest.name, number, tuple(sorted(interest.keywords)), tuple(sorted(interest.authors))
 

@@ -22,6 +22,8 @@ the reader hides stays empty; its papers may come in another.
 """
 
 from collections.abc import Collection, Iterator, Sequence, Set
+from itertools import chain, filterfalse, islice, repeat
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ from digest.ranking.library import Library
 from digest.ranking.model import Ids
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import THRESHOLD, Pick, Reader
-from digest.ranking.shortlist import in_turn
+from digest.ranking.shortlist import Liked, in_turn
 from digest.ranking.tastes import Tastes
 from digest.types import Section
 
@@ -48,32 +50,38 @@ Mask = NDArray[np.bool_]
 
 # A candidate's row, the interest it was chosen for, and the author, as far as there are any.
 Offer = tuple[int, int | None, AuthorMatch | None]
+NONE: Final = repeat(None)
 
 
 class _Chosen:
     """The papers taken so far for one reader, and their groups of near-duplicates."""
 
-    __slots__ = ("groups", "library", "picks")
+    __slots__ = ("groups", "of_rows", "picks")
 
     def __init__(self, library: Library) -> None:
-        self.library = library
+        self.of_rows = library.groups
         self.groups: set[int] = set()
         self.picks: list[Pick] = []
 
+    def take_all(self, rows: Sequence[int], interests: Sequence[int], section: Section) -> None:
+        """Take papers of which none says the same as another or as one taken before."""
+        self.groups.update(map(self.of_rows.__getitem__, rows))
+        self.picks.extend(map(Pick, rows, repeat(section), interests))
+
     def take(self, source: Iterator[Offer], most: int, section: Section) -> int:
         """Take up to ``most`` papers that say something new, and say how many there were."""
-        taken, groups = 0, self.library.groups
         if most <= 0:
             return 0
+        of_rows, groups, picks = self.of_rows, self.groups, self.picks
+        had = len(picks)
         for row, interest, author in source:
-            group = groups[row]
-            if group not in self.groups:
-                self.groups.add(group)
-                self.picks.append(Pick(row, section, interest, author))
-                taken += 1
-                if taken >= most:
+            group = of_rows[row]
+            if group not in groups:
+                groups.add(group)
+                picks.append(Pick(row, section, interest, author))
+                if len(picks) - had >= most:
                     break
-        return taken
+        return len(picks) - had
 
 
 def select(
@@ -100,7 +108,7 @@ def _arranged(
     library: Library,
     known: bytes,
     following: Sequence[Offer],
-    liked: Sequence[Offer],
+    liked: Liked,
     different: Sequence[Offer],
 ) -> list[Pick]:
     """Fill the places of one digest."""
@@ -112,15 +120,18 @@ def _arranged(
     rising = _unknown(library.rising, known, for_rising) if reader.shows(Section.RISING) else []
     has_other = bool(different) and _has_different(reader, has_taste=has_taste)
     for_trending, for_rising = min(for_trending, len(trending)), min(for_rising, len(rising))
-    by_taste, by_trend = iter(liked), iter(trending)
+    rows, interests = liked
 
     def room() -> int:
         return cap - len(chosen.picks) - has_other
 
-    chosen.take(by_taste, room() - for_trending - for_rising, Section.FOR_YOU)
+    first = max(room() - for_trending - for_rising, 0)
+    chosen.take_all(rows[:first], interests[:first], Section.FOR_YOU)
+    by_taste = zip(rows[first:], interests[first:], NONE, strict=False)
+    by_trend = zip(trending, NONE, NONE, strict=False)
     # Rising comes before the rest of Trending, else a long Trending has all that rises.
     had = chosen.take(by_trend, min(for_trending, 2, room()), Section.TRENDING)
-    chosen.take(iter(rising), min(for_rising, room()), Section.RISING)
+    chosen.take(zip(rising, NONE, NONE, strict=False), min(for_rising, room()), Section.RISING)
     had += chosen.take(by_trend, min(for_trending - had, room()), Section.TRENDING)
     chosen.take(by_taste, room(), Section.FOR_YOU)
     if for_trending:
@@ -141,16 +152,9 @@ def _has_different(reader: Reader, *, has_taste: bool) -> bool:
     )
 
 
-def _unknown(rows: Sequence[int], known: bytes, most: int) -> list[Offer]:
+def _unknown(rows: Sequence[int], known: bytes, most: int) -> list[int]:
     """The first papers of a list that the reader does not know, a few more than asked for."""
-    found: list[Offer] = []
-    if most > 0:
-        for row in rows:
-            if not known[row]:
-                found.append((row, None, None))
-                if len(found) >= most + SPARE:
-                    break
-    return found
+    return list(islice(filterfalse(known.__getitem__, rows), most + SPARE)) if most > 0 else []
 
 
 def _places(cap: int, weight: float, *, has_taste: bool) -> tuple[int, int]:
@@ -169,16 +173,32 @@ def _different(
     """Return for each reader the papers to learn from, with the interests they are nearest to."""
     found: list[list[Offer]] = [[] for _ in readers]
     having = [at for at, one in enumerate(readers) if one.interests]
-    if not having:
+    if not having or not prepared.candidates:
         return found
-    best = np.empty((len(having), tastes.taste.shape[1]), dtype=np.float32)
-    for place, at in enumerate(having):
-        tastes.taste[readers[at].own].max(axis=0, out=best[place])
+    first = np.array([readers[at].first for at in having])
+    sizes = np.array([len(readers[at].interests) for at in having])
+    best = tastes.taste[first]
+    for place in range(1, int(sizes.max())):
+        more = np.flatnonzero(sizes > place)
+        best[more] = np.maximum(best[more], tastes.taste[first[more] + place])
     least = np.array([readers[at].threshold for at in having], dtype=np.float32)
-    for at, rows in zip(having, most_telling(best, least, known[having], prepared), strict=True):
-        nearest = [readers[at].first + int(tastes.taste[readers[at].own, row].argmax()) for row in rows]
-        found[at] = [(row, place, None) for row, place in zip(rows, nearest, strict=True)]
+    rows = most_telling(best, least, known[having], prepared)
+    nearest = _nearest(rows, first, sizes, tastes)
+    for at, row, of in zip(having, rows.tolist(), nearest.tolist(), strict=True):
+        found[at] = [(one, place, None) for one, place in zip(row, of, strict=True) if one >= 0]
     return found
+
+
+def _nearest(rows: Ids, first: Ids, sizes: Ids, tastes: Tastes) -> Ids:
+    """Return which of its reader's interests likes each paper most (readers × papers)."""
+    nearest = np.repeat(first[:, None], rows.shape[1], axis=1)
+    most = tastes.taste[nearest, rows]
+    for place in range(1, int(sizes.max())):
+        other = np.where(sizes > place, first + place, first)[:, None]
+        taste = tastes.taste[other, rows]
+        nearest = np.where(taste > most, other, nearest)
+        most = np.maximum(taste, most)
+    return nearest
 
 
 def mark_known(
@@ -191,17 +211,17 @@ def mark_known(
     of_ids = np.repeat(owner, [len(one.ids) for one in given])
     row, there = _looked_up(prepared.ids, [one.ids for one in given])
     known[of_ids[there], row[there]] = True
-    for at, had in enumerate(sent):
-        ids = prepared.rows.keys() & (had if isinstance(had, Set) else frozenset(had))
-        known[at, [prepared.rows[one] for one in ids]] = True
+    had = [prepared.rows.keys() & (one if isinstance(one, Set) else frozenset(one)) for one in sent]
+    rows = list(map(prepared.rows.__getitem__, chain.from_iterable(had)))
+    known[np.repeat(np.arange(len(readers)), [len(each) for each in had]), rows] = True
     of_titles = np.repeat(owner, [len(one.titles) for one in given])
     title, there = _looked_up(prepared.titles, [one.titles for one in given])
     titles = np.zeros((len(readers), len(prepared.titles) + 1), dtype=bool)
     titles[of_titles[there], title[there]] = True
     known |= titles[:, prepared.same_title]
+    at_reader, which = np.divmod(np.flatnonzero(known), max(known.shape[1], 1))
     groups = np.zeros_like(known)
-    at_reader, rows = np.nonzero(known)
-    groups[at_reader, prepared.alike.group[rows]] = True
+    groups[at_reader, prepared.alike.group[which]] = True
     return np.asarray(groups[:, prepared.alike.group])
 
 

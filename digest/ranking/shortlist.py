@@ -16,7 +16,7 @@ from digest.ranking.reader import Reader
 from digest.ranking.tastes import Tastes
 from digest.types import Section
 
-__all__ = ["ALIKE", "in_turn"]
+__all__ = ["ALIKE", "Liked", "in_turn"]
 
 # How far a paper sinks that says the same as one chosen already.
 ALIKE = 0.5
@@ -24,7 +24,8 @@ ALIKE = 0.5
 SPARE = 12
 
 Mask = NDArray[np.bool_]
-Liked = list[tuple[int, int | None, None]]
+# Rows of candidates, and the interests they were chosen for, by place in ``Tastes``.
+Liked = tuple[list[int], list[int]]
 
 
 def in_turn(
@@ -34,21 +35,17 @@ def in_turn(
     taken: Sequence[Sequence[int]],
     prepared: Prepared,
 ) -> list[Liked]:
-    """Return each reader's good papers (row, interest) in the order they are to be taken, at most as many
-    as places; ``taken`` are the rows of those that each has already.
+    """Return each reader's good papers in the order they are to be taken, at most as many as places;
+    ``taken`` are the rows of those that each has already.
     """
     short = _good(readers, tastes, known, prepared)
     if not len(short.row):
-        return [[] for _ in readers]
-    sizes = np.bincount(short.reader, minlength=len(readers))
-    place = np.arange(len(short.row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    table = _Table.of(short, place, (len(readers), int(sizes.max())), readers)
+        return [([], []) for _ in readers]
+    table = _Table.of(short, len(readers))
     rows, interests = _take(readers, table, taken, prepared)
-    found: list[Liked] = []
-    for reader, row, interest in zip(readers, rows.tolist(), interests.tolist(), strict=True):
-        each = zip(row, interest, strict=True)
-        found.append([(at, reader.first + own, None) for at, own in each if at >= 0])
-    return found
+    sizes = (rows >= 0).sum(axis=1).tolist()
+    each = zip(rows.tolist(), interests.tolist(), sizes, strict=True)
+    return [(row[:size], interest[:size]) for row, interest, size in each]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,20 +60,23 @@ class _Short:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Table:
-    """The same as tables (readers × papers): candidates' rows, interests, scores (-1 where there is none)."""
+    """The same as tables (readers × papers): candidates' rows, interests, scores (0 where there is none)."""
 
     row: Ids
     interest: Ids
     score: Floats
 
     @classmethod
-    def of(cls, short: _Short, place: Ids, shape: tuple[int, int], readers: Sequence[Reader]) -> "_Table":
-        """Put each reader's papers in a row; interests are counted from the reader's first."""
+    def of(cls, short: _Short, readers: int) -> "_Table":
+        """Put each reader's papers in a row."""
+        sizes = np.bincount(short.reader, minlength=readers)
+        place = np.arange(len(short.row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        shape = (readers, int(sizes.max()))
         row, interest = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        score = np.full(shape, -1, dtype=np.float32)
-        row[short.reader, place], score[short.reader, place] = short.row, short.score
-        first = np.array([one.first for one in readers])
-        interest[short.reader, place] = short.interest - first[short.reader]
+        score = np.zeros(shape, dtype=np.float32)
+        at = short.reader * shape[1] + place
+        for into, values in ((row, short.row), (interest, short.interest), (score, short.score)):
+            into.reshape(-1)[at] = values
         return cls(row, interest, score)
 
 
@@ -89,11 +89,13 @@ def _good(readers: Sequence[Reader], tastes: Tastes, known: Mask, prepared: Prep
     must = _must(tastes, wants[owner])
     if must is not None:
         good |= must
-    good &= ~known[owner]
-    interest, row = np.nonzero(good)
+    cells = np.flatnonzero(good)
+    interest, row = np.divmod(cells, max(good.shape[1], 1))
+    new = ~known[owner[interest], row]
+    cells, interest, row = cells[new], interest[new], row[new]
     reader = owner[interest]
-    taste = tastes.taste[interest, row]
-    has = np.zeros(len(row), np.float32) if must is None else must[interest, row].astype(np.float32)
+    taste = tastes.taste.reshape(-1)[cells]
+    has = np.zeros(len(row), np.float32) if must is None else must.reshape(-1)[cells].astype(np.float32)
     order = _ordered(reader * len(prepared.candidates) + row, taste + has, interest)
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(row[order]) != 0) | (np.diff(reader[order]) != 0)
@@ -146,27 +148,31 @@ def _take(
     """Choose one paper after the other for all readers at once; return rows and interests (readers × turns),
     -1 where a reader has no more.
     """
-    every, alike = np.arange(len(readers)), prepared.alike
+    alike = prepared.alike
     group = alike.group[table.row]
     likeness = np.zeros(table.row.shape, dtype=np.float32)
-    is_open = table.score > 0
+    score = table.score.copy()  # 0 where a paper is taken, or says the same as one
     for at, own in enumerate(taken):
         for one in own:
-            is_open[at] &= group[at] != alike.group[one]
+            score[at] *= group[at] != alike.group[one]
             likeness[at] = np.maximum(likeness[at], alike.to(one, table.row[at]))
-    had = np.zeros((len(readers), int(table.interest.max()) + 1), dtype=np.float32)
+    crowd = np.ones_like(likeness)  # the papers that the interest of a paper had, and one
+    worth = np.empty_like(likeness)
+    first = np.arange(len(readers)) * table.row.shape[1]
     caps = np.array([one.cap for one in readers])
     rows, interests = (np.full((int(caps.max()), len(readers)), -1, dtype=np.int64) for _ in range(2))
     for turn in range(len(rows)):
-        worth = table.score * (1 - ALIKE * likeness) / (had[every[:, None], table.interest] + 1)
-        worth[~is_open] = -1
-        best = worth.argmax(axis=1)
-        going = (worth[every, best] > 0) & (turn < caps)
+        np.multiply(likeness, np.float32(-ALIKE), out=worth)
+        worth += 1
+        worth *= score
+        worth /= crowd
+        best = worth.argmax(axis=1) + first
+        going = (worth.reshape(-1)[best] > 0) & (turn < caps)
         if not going.any():
             break
-        row, interest = table.row[every, best], table.interest[every, best]
+        row, interest = table.row.reshape(-1)[best], table.interest.reshape(-1)[best]
         rows[turn], interests[turn] = np.where(going, row, -1), interest
-        had[every, interest] += going
-        is_open &= (group != group[every, best][:, None]) | ~going[:, None]
+        crowd += table.interest == interest[:, None]
+        score *= group != group.reshape(-1)[best][:, None]
         np.maximum(likeness, alike.pairs(row, table.row), out=likeness)
     return rows.T, interests.T

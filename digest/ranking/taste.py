@@ -31,7 +31,7 @@ from digest.ranking.model import Ints
 from digest.ranking.people import people_part
 from digest.ranking.prepared import Prepared
 from digest.ranking.tastes import Tastes
-from digest.ranking.words import stacked
+from digest.ranking.words import matrix_of, stacked
 from digest.types import InterestSpec
 
 __all__ = ["CELLS", "closeness", "lowering", "taste_of"]
@@ -166,7 +166,7 @@ def _less(marks: Sequence[Marks], prepared: Prepared) -> Floats:
 def lowering(marks: Marks, prepared: Prepared) -> Iterator[Floats]:
     """Yield how much each mark lowers each candidate, from 0 to 1; some marks after the other, in order."""
     step = max(CELLS // max(len(prepared.candidates), 1), 1)
-    words = stacked([marks.words], prepared.index.extra, prepared.index.columns)
+    words = matrix_of(marks.words, prepared.index.extra, prepared.index.columns)
     for first in range(0, len(marks.begins), step):
         part = slice(first, first + step)
         close = (words[part] @ prepared.words).toarray() * prepared.sigma

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from digest.ranking.linear import Floats
 from digest.ranking.model import Ints
 
-__all__ = ["Words", "stacked"]
+__all__ = ["Words", "matrix_of", "stacked"]
 
 
 class Words(NamedTuple):
@@ -52,19 +52,19 @@ class Words(NamedTuple):
 
 
 def stacked(words: Sequence[Words], extra: Mapping[str, int], columns: int) -> sp.csr_array:
-    """Return all rows under one another, over ``columns`` columns; ``extra`` has those of new terms.
+    """Return rows, one of each, under one another, over ``columns`` columns; ``extra`` has those of new ones.
 
     New terms without a column are left out. Columns are in no order within a row.
     """
     placed = [one.over(extra) if one.new else one for one in words]
-    ends = np.concatenate([np.zeros(1, np.int32), *(one.ends[1:] for one in placed)])
     values = np.concatenate([np.empty(0, np.float32), *(one.values for one in placed)])
     taken = np.concatenate([np.empty(0, np.int32), *(one.columns for one in placed)])
-    # Each one's ends count from its own beginning.
-    ends[1:] += np.repeat(_before([len(one.values) for one in placed]), [len(one.ends) - 1 for one in placed])
-    return sp.csr_array((values, taken, ends), shape=(len(ends) - 1, columns))
+    ends = np.zeros(len(placed) + 1, dtype=np.int32)
+    np.cumsum([len(one.values) for one in placed], out=ends[1:])
+    return sp.csr_array((values, taken, ends), shape=(len(placed), columns))
 
 
-def _before(sizes: Sequence[int]) -> Ints:
-    """Return how much comes before each of some sizes."""
-    return np.cumsum([0, *sizes[:-1]], dtype=np.int32)[: len(sizes)]
+def matrix_of(words: Words, extra: Mapping[str, int], columns: int) -> sp.csr_array:
+    """Return all rows of one, as :func:`stacked` does."""
+    placed = words.over(extra)
+    return sp.csr_array((placed.values, placed.columns, placed.ends), shape=(len(placed.ends) - 1, columns))
