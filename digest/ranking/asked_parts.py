@@ -5,9 +5,11 @@ What they are is in :mod:`digest.ranking.taste`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from digest.ranking.asking import Asked
 from digest.ranking.library import Library
@@ -34,8 +36,8 @@ def asked_parts(asked: Sequence[Asked | None], library: Library) -> tuple[sp.csr
     some = [one for one in asked if one is not None]
     if not some:
         return sp.csr_array(shape, dtype=np.float32), sp.csr_array(shape, dtype=np.float32)
-    words, keywords = _words(some, prepared), _keywords(some, library)
-    field = _fields(some, library)
+    words, sought = _words(some, prepared), _Sought.of(some, library)
+    keywords, field = sought.keywords(), sought.field(prepared)
     if field is not None:
         for part in (words, keywords):
             part.data *= field.at(part)
@@ -64,21 +66,6 @@ def _words(asked: Sequence[Asked], prepared: Prepared) -> sp.csr_array:
     return found
 
 
-def _keywords(asked: Sequence[Asked], library: Library) -> sp.csr_array:
-    which, strength = library.strengths([word for one in asked for word in one.hits])
-    weight = np.array([value for one in asked for value in one.hits.values()], dtype=np.float32)
-    found = _chosen(which, weight, [len(one.hits) for one in asked], len(strength.indptr) - 1) @ strength
-    found.data = 1 - np.exp(-found.data)
-    return sp.csr_array(found)
-
-
-def _chosen(which: Ints, weight: Floats, sizes: Sequence[int], columns: int) -> sp.csr_array:
-    """Return sparse rows of so many entries each."""
-    ends = np.zeros(len(sizes) + 1, dtype=np.int32)
-    np.cumsum(sizes, out=ends[1:])
-    return sp.csr_array((weight, which, ends), shape=(len(sizes), columns))
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class _Field:
     """How far candidates are of the fields of interests: ``close`` (fields × candidates) counts from
@@ -100,32 +87,61 @@ class _Field:
         return np.asarray(1 - self.trusted[place] * (1 - inside), dtype=np.float32)
 
 
-def _fields(asked: Sequence[Asked], library: Library) -> _Field | None:
-    """Return how far each paper is of each interest's field; ``None`` if none has one.
-
-    Where several keywords of an interest meet in one paper, that paper is of the field; how close others
-    are to such papers in the latent space tells "search" in retrieval from "search" for architectures.
-    Keywords that share words do not meet. Without such papers, or a latent space, all are of the field.
+@dataclass(frozen=True, eq=False, slots=True)
+class _Sought:
+    """The keywords of interests, by number, as rows of ``strength`` (numbers × candidates): one group of an
+    interest after the other.
     """
-    groups = [group for one in asked for group in one.groups]
-    prepared = library.prepared
-    if not prepared.model.topic_size or len(groups) == len(asked) or not prepared.candidates:
-        return None
-    which, strength = library.strengths([word for group in groups for word in group])
-    ones = np.ones(max(len(which), len(groups)), np.float32)
-    query = _chosen(which, ones[: len(which)], [len(group) for group in groups], len(strength.indptr) - 1)
-    each = sp.csr_array(query @ strength)
-    numbers = np.arange(len(groups), dtype=np.int32)
-    own = _chosen(numbers, ones[: len(groups)], [len(one.groups) for one in asked], len(groups))
-    meeting = sp.csr_array(own @ each)
-    squares = own @ sp.csr_array((np.square(each.data), each.indices, each.indptr), shape=each.shape)
-    meeting.data = np.sqrt(np.maximum(np.square(meeting.data) - squares.data, 0))
-    meeting.data[meeting.data < 1e-3] = 0
-    meeting.eliminate_zeros()
-    if not meeting.nnz:
-        return None
-    meeting.sort_indices()
-    return _closeness_to_field(strongest(meeting, FIELD_PAPERS), prepared)
+
+    which: Ints
+    weight: Floats
+    groups: Sequence[int]  # how many keywords each group has
+    owners: Sequence[int]  # how many groups each interest has
+    strength: sp.csr_array
+
+    @classmethod
+    def of(cls, asked: Sequence[Asked], library: Library) -> Self:
+        """Look up the keywords of interests."""
+        which, strength = library.strengths([word for one in asked for group in one.groups for word in group])
+        weight = [one.hits[word] for one in asked for group in one.groups for word in group]
+        groups = [len(group) for one in asked for group in one.groups]
+        owners = [len(one.groups) for one in asked]
+        return cls(which, np.array(weight, dtype=np.float32), groups, owners, strength)
+
+    def keywords(self) -> sp.csr_array:
+        """Return the part of the keywords found, before the field counts."""
+        ends = np.cumsum([0, *self.groups])[np.cumsum([0, *self.owners])]
+        found = sp.csr_array(_rows(self.which, self.weight, ends, self.strength.shape[0]) @ self.strength)
+        found.data = 1 - np.exp(-found.data)
+        return found
+
+    def field(self, prepared: Prepared) -> _Field | None:
+        """Return how far each paper is of each interest's field; ``None`` if none has one.
+
+        Where several keywords of an interest meet in one paper, that paper is of the field; how close others
+        are to such papers in the latent space tells "search" in retrieval from "search" for architectures.
+        Keywords that share words do not meet. Without such papers, or a latent space, all are of the field.
+        """
+        if not prepared.model.topic_size or len(self.groups) == len(self.owners) or not prepared.candidates:
+            return None
+        ones = np.ones_like(self.weight)
+        ends = np.cumsum([0, *self.groups])
+        each = sp.csr_array(_rows(self.which, ones, ends, self.strength.shape[0]) @ self.strength)
+        numbers, ones = np.arange(len(self.groups), dtype=np.int32), ones[: len(self.groups)]
+        own = _rows(numbers, ones, np.cumsum([0, *self.owners]), len(self.groups))
+        meeting = sp.csr_array(own @ each)
+        squares = own @ sp.csr_array((np.square(each.data), each.indices, each.indptr), shape=each.shape)
+        meeting.data = np.sqrt(np.maximum(np.square(meeting.data) - squares.data, 0))
+        meeting.data[meeting.data < 1e-3] = 0
+        meeting.eliminate_zeros()
+        if not meeting.nnz:
+            return None
+        meeting.sort_indices()
+        return _closeness_to_field(strongest(meeting, FIELD_PAPERS), prepared)
+
+
+def _rows(which: Ints, weight: Floats, ends: NDArray[np.int64], columns: int) -> sp.csr_array:
+    return sp.csr_array((weight, which, ends.astype(np.int32)), shape=(len(ends) - 1, columns))
 
 
 def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:

@@ -98,7 +98,9 @@ class AuthorIndex:
         key = name_key(meant.name)
         if key is None:
             return []
-        first, last = np.searchsorted(self.keys, key, "left"), np.searchsorted(self.keys, key, "right")
+        first, last = self.keys.searchsorted(key), self.keys.searchsorted(key, "right")
+        if first == last:
+            return []
         match = self._group if meant.is_group else self._author
         found = (match(int(row), meant.name) for row in np.unique(self.rows[first:last]))
         return [one for one in found if one is not None]

@@ -84,7 +84,7 @@ class TermIndex:
             nothing = np.empty(0, dtype=np.int32)
             return nothing, nothing
         starts = self.places[self.ends[column] : self.ends[column + 1]]
-        first, last = np.searchsorted(self.joined, (column, column + 1))
+        first, last = self.joined.searchsorted((column, column + 1))
         if first == last:
             return starts, starts + 1
         joined, widths = self.joined_places[first:last], self.joined_widths[first:last]
@@ -96,7 +96,9 @@ class TermIndex:
 
     def phrase(self, keyword: str) -> Ints:
         """Return the places where a keyword begins in the candidates' texts, ascending, each once."""
-        tokens = tokenise(keyword)
+        return self._begins(tokenise(keyword))
+
+    def _begins(self, tokens: Sequence[Token]) -> Ints:
         words = [token for token in tokens if token.term not in FUNCTION_WORDS]
         if not words:
             return np.empty(0, dtype=np.int32)
@@ -116,25 +118,29 @@ class TermIndex:
 
     def rows_of(self, places: Ints) -> Ints:
         """Return the candidate's row for each place."""
-        return np.asarray(np.searchsorted(self.text_starts, places, side="right") - 1, dtype=np.int32)
+        return (self.text_starts.searchsorted(places, side="right") - 1).astype(np.int32)
 
     def _weights(self, places: Ints) -> tuple[Ints, NDArray[np.float64], NDArray[np.bool_]]:
+        places = np.sort(places)
         rows = self.rows_of(places)
         titled = places < self.title_ends[rows]
-        found, inverse = np.unique(rows, return_inverse=True)
-        each = np.where(titled, TITLE_WEIGHT, 1).astype(np.float64)
-        weight = np.bincount(inverse, weights=each, minlength=len(found)).astype(np.float64)
-        in_title = np.bincount(inverse, weights=titled, minlength=len(found)) > 0
-        return found.astype(np.int32), weight, in_title
+        if not len(rows):
+            return rows, np.empty(0), np.empty(0, dtype=bool)
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = rows[1:] != rows[:-1]
+        first = np.flatnonzero(new)
+        weight = np.add.reduceat(np.where(titled, float(TITLE_WEIGHT), 1.0), first)
+        return rows[first], weight, np.logical_or.reduceat(titled, first)
 
     def find(self, keyword: str) -> Hits:
         """Return where a keyword is found: as a phrase, or weaker where its words stand apart.
 
         Of a phrase of three words or more, all but one suffice for a weak hit.
         """
-        rows, weight, titled = self._weights(self.phrase(keyword))
+        tokens = tokenise(keyword)
+        rows, weight, titled = self._weights(self._begins(tokens))
         strength, exact = _saturated(weight), np.ones(len(rows), dtype=bool)
-        words = {token.term for token in tokenise(keyword) if token.width == 1 and token.feature}
+        words = {token.term for token in tokens if token.width == 1 and token.feature}
         if len(words) > 1:
             apart, how_much, in_title = self._apart(sorted(words))
             new = ~np.isin(apart, rows)

@@ -18,7 +18,7 @@ __all__ = ["Chosen", "choose", "recommend"]
 
 ORDER = {section: place for place, section in enumerate(Section)}
 # Readers of one block: more gain nothing.
-MOST_READERS = 64
+MOST_READERS = 128
 
 
 class Chosen(NamedTuple):
@@ -79,7 +79,7 @@ def choose(
 
 
 def _blocks(profiles: Sequence[Profile], most: int) -> Iterator[tuple[int, int]]:
-    """Yield spans of profiles of at most ``most`` interests and 64 readers, at least one profile each."""
+    """Yield spans of profiles of at most ``most`` interests and 128 readers, at least one profile each."""
     first, size = 0, 0
     for at, profile in enumerate(profiles):
         if at > first and (size + len(profile.interests) > most or at - first >= MOST_READERS):

@@ -38,7 +38,7 @@ __all__ = ["CELLS", "closeness", "lowering", "taste_of"]
 
 ONLY_CATEGORY, ALSO_CATEGORY = 0.65, 0.2
 # Interests × candidates of one block: each part is an array of that many numbers.
-CELLS = 1 << 18
+CELLS = 1 << 19
 
 
 def closeness(learned: Sequence[Learned], prepared: Prepared) -> Floats:
