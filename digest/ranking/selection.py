@@ -40,8 +40,6 @@ from digest.types import Section
 
 __all__ = ["THRESHOLD", "Pick", "Reader", "mark_known", "select"]
 
-# Of a list, so many papers more than there are places are looked at: some may be taken already.
-SPARE = 12
 # In a digest shorter than that no place is given away to something different.
 LEAST_WITH_DIFFERENT = 5
 
@@ -116,10 +114,11 @@ def _arranged(
     chosen = _Chosen(library)
     chosen.take(iter(following), cap, Section.FOLLOWING)
     for_trending, for_rising = _places(cap, weight, has_taste=has_taste)
-    trending = _unknown(library.trending, known, cap) if reader.shows(Section.TRENDING) else []
-    rising = _unknown(library.rising, known, for_rising) if reader.shows(Section.RISING) else []
+    trending = library.trending if reader.shows(Section.TRENDING) else []
+    rising = library.rising if reader.shows(Section.RISING) else []
+    for_trending, by_trend = _unknown(trending, known, for_trending)
+    for_rising, by_rise = _unknown(rising, known, for_rising)
     has_other = bool(different) and _has_different(reader, has_taste=has_taste)
-    for_trending, for_rising = min(for_trending, len(trending)), min(for_rising, len(rising))
     rows, interests = liked
 
     def room() -> int:
@@ -128,10 +127,9 @@ def _arranged(
     first = max(room() - for_trending - for_rising, 0)
     chosen.take_all(rows[:first], interests[:first], Section.FOR_YOU)
     by_taste = zip(rows[first:], interests[first:], NONE, strict=False)
-    by_trend = zip(trending, NONE, NONE, strict=False)
     # Rising comes before the rest of Trending, else a long Trending has all that rises.
     had = chosen.take(by_trend, min(for_trending, 2, room()), Section.TRENDING)
-    chosen.take(zip(rising, NONE, NONE, strict=False), min(for_rising, room()), Section.RISING)
+    chosen.take(by_rise, min(for_rising, room()), Section.RISING)
     had += chosen.take(by_trend, min(for_trending - had, room()), Section.TRENDING)
     chosen.take(by_taste, room(), Section.FOR_YOU)
     if for_trending:
@@ -152,9 +150,11 @@ def _has_different(reader: Reader, *, has_taste: bool) -> bool:
     )
 
 
-def _unknown(rows: Sequence[int], known: bytes, most: int) -> list[int]:
-    """The first papers of a list that the reader does not know, a few more than asked for."""
-    return list(islice(filterfalse(known.__getitem__, rows), most + SPARE)) if most > 0 else []
+def _unknown(rows: Sequence[int], known: bytes, most: int) -> tuple[int, Iterator[Offer]]:
+    """The papers of a list that the reader does not know, and how many these are, as far as ``most``."""
+    new = filterfalse(known.__getitem__, rows)
+    first = list(islice(new, most))
+    return len(first), zip(chain(first, new), NONE, NONE, strict=False)
 
 
 def _places(cap: int, weight: float, *, has_taste: bool) -> tuple[int, int]:
@@ -179,8 +179,7 @@ def _different(
     sizes = np.array([len(readers[at].interests) for at in having])
     best = tastes.taste[first]
     for place in range(1, int(sizes.max())):
-        more = np.flatnonzero(sizes > place)
-        best[more] = np.maximum(best[more], tastes.taste[first[more] + place])
+        np.maximum(best, tastes.taste[_or_first(place, first, sizes)], out=best)
     least = np.array([readers[at].threshold for at in having], dtype=np.float32)
     rows = most_telling(best, least, known[having], prepared)
     nearest = _nearest(rows, first, sizes, tastes)
@@ -194,11 +193,16 @@ def _nearest(rows: Ids, first: Ids, sizes: Ids, tastes: Tastes) -> Ids:
     nearest = np.repeat(first[:, None], rows.shape[1], axis=1)
     most = tastes.taste[nearest, rows]
     for place in range(1, int(sizes.max())):
-        other = np.where(sizes > place, first + place, first)[:, None]
+        other = _or_first(place, first, sizes)[:, None]
         taste = tastes.taste[other, rows]
         nearest = np.where(taste > most, other, nearest)
         most = np.maximum(taste, most)
     return nearest
+
+
+def _or_first(place: int, first: Ids, sizes: Ids) -> Ids:
+    """Return the interest at a place of each reader, the first of those who have fewer."""
+    return np.asarray(np.where(sizes > place, first + place, first))
 
 
 def mark_known(
