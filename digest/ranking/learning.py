@@ -2,7 +2,7 @@
 
 With weights a of the liked papers (less for older ones) and m their sum::
 
-    words    = (Σ a x)^0.7 · x_i / sigma_i         the 200 strongest terms
+    words    = (Σ a x)^0.7 · x_i / sigma_i         the 300 strongest terms
     latent   = (Σ a z) · z_i
     vectors  = (Σ a e) · e_i
     readers  = (Σ a f) · f_i                       with many readers only
@@ -37,7 +37,7 @@ from digest.types import Example, InterestSpec
 __all__ = ["Given", "Learned", "Liked", "Said", "chosen_examples", "learn", "topic_weight"]
 
 PROFILE_POWER = 0.7
-PROFILE_TERMS = 200
+PROFILE_TERMS = 300
 TOPIC, TOPIC_FEW, TOPIC_OF_TWO = 0.4, 1.5, 0.6
 READERS_FROM, READERS_MOST = 0.2, 0.8
 # Of the background, that part stays below what is called usual of an interest.
