@@ -2,11 +2,14 @@
 
 import io
 import sqlite3
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from digest import __version__
 from digest.cli import main
 from tests.cli_runner import ok, run
 from tests.daily_server import DailyServer, item, serving
@@ -142,3 +145,9 @@ def test_a_source_that_is_down_is_named_by_run_with_its_cause() -> None:
     assert "0 of 3 days read" in line
     assert "could not be reached" in line
     assert "not tried" not in ran.out
+
+
+def test_the_package_runs_as_the_command() -> None:
+    words = [sys.executable, "-m", "digest", "--version"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (found.returncode, found.stdout.strip()) == (0, __version__)
