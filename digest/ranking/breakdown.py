@@ -12,8 +12,8 @@ from digest.ranking.authors import AuthorMatch
 from digest.ranking.disliking import disliked_papers
 from digest.ranking.learning import Learned
 from digest.ranking.library import Library
-from digest.ranking.likeness import Nearest, nearest_several
-from digest.ranking.parts import parts_of, score_of, taste_of_parts
+from digest.ranking.likeness import Asking, Nearest, nearest_several
+from digest.ranking.parts import score_picks, taste_of_parts
 from digest.ranking.people import ByLiked, liked_author
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Pick, Reader
@@ -101,18 +101,20 @@ def interest_part(place: int, row: int, reader: Reader, tastes: Tastes, library:
     interest, learned = tastes.interests[place], tastes.learned[place]
     author = _author(interest, row, library)
     pick = Pick(row, Section.FOR_YOU, place, author if reader.shows(Section.FOLLOWING) else None)
-    parts = parts_of(pick, reader, tastes, library)
-    nearest = [] if learned.liked is None else nearest_several(learned.liked, [row], library, NEAREST)[0]
+    parts, score, _ = score_picks([reader], [[pick]], tastes, library)[0][0]
+    liked = learned.liked
+    nearest = [] if liked is None else nearest_several(Asking(liked, [row]), library, NEAREST)[0]
     musts = [stands(word, row, library) for word in interest.must_keywords]
     terms = () if learned.asked is None else learned.asked.terms
+    written = library.written(row)
     return InterestPart(
         name=interest.name,
         interest_id=interest.interest_id,
         taste=taste_of_parts(parts),
-        score=score_of(parts),
+        score=score,
         parts=parts,
         keywords=_keywords(interest, learned, row, library),
-        words=tuple(library.written(row, term) for term in terms if library.has(row, term)),
+        words=tuple(written[term] for term in terms if term in written),
         unwanted=tuple(word for word in interest.not_keywords if stands(word, row, library)),
         lacks_must=bool(interest.must_keywords) and not any(musts),
         categories=tuple(categories_found(interest, library.prepared.candidates[row])),
@@ -135,12 +137,11 @@ def _keywords(interest: InterestSpec, learned: Learned, row: int, library: Libra
     musts = {" ".join(word.split()).casefold() for word in interest.must_keywords}
     found = []
     for word in wanted(interest):
-        place = library.place(word, row)
-        if place is not None:
-            hits = library.hits(word)
-            is_exact, adds = bool(hits.exact[place]), float(hits.strength[place]) * learned.asked.hits[word]
-            is_must = is_exact and " ".join(word.split()).casefold() in musts
-            found.append(KeywordHit(word, is_exact, bool(hits.titled[place]), is_must, round(adds, DIGITS)))
+        hit = library.found(word).get(row)
+        if hit is not None:
+            is_must = hit.exact and " ".join(word.split()).casefold() in musts
+            adds = round(hit.strength * learned.asked.hits[word], DIGITS)
+            found.append(KeywordHit(word, hit.exact, hit.titled, is_must, adds))
     return tuple(sorted(found, key=lambda one: (-one.adds, one.keyword)))
 
 

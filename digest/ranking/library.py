@@ -1,52 +1,66 @@
 """What is looked up for one run, shared by all readers."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import KeysView, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from digest.ranking.authors import AuthorMatch
 from digest.ranking.index import Hits
 from digest.ranking.linear import Floats, chosen_rows
 from digest.ranking.model import Ints
 from digest.ranking.prepared import Prepared
+from digest.ranking.reader import Scored
 from digest.ranking.terms import feature_counts, surfaces
-from digest.types import Reason
+from digest.types import Reason, Section
 
 __all__ = ["Library"]
+
+
+class Found(NamedTuple):
+    """How strongly a keyword is found in a candidate; ``exact`` and ``titled`` as in ``Hits``."""
+
+    strength: float
+    exact: bool
+    titled: bool
 
 
 class Library:
     """Remembers what was found for a keyword or an author, so that readers share the work."""
 
     MOST = 20_000
-    ROWS = 16
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.trending: list[int] = prepared.trend.order.tolist()
         self.rising: list[int] = prepared.trend.rising_order.tolist()
+        self.positions: list[int] = prepared.trend.position.tolist()
         self.groups: list[int] = prepared.alike.group.tolist()
-        # How much each candidate grew, as readers of a zone are told it (see digest.ranking.reasons).
-        self.growth: dict[tuple[int, str], list[tuple[float, Reason]]] = {}
+        # Why candidates are in a section, as readers of a zone are told it (see digest.ranking.reasons), and
+        # what their scores there are (see digest.ranking.parts).
+        self.told: dict[tuple[Section, int, str], tuple[Reason, ...]] = {}
+        self.scored: dict[tuple[Section, int], Scored] = {}
         self._hits: dict[str, Hits] = {}
         self._numbers: dict[str, int] = {}
         self._strength = sp.csr_array((0, len(prepared.candidates)), dtype=np.float32)
-        self._places: dict[str, dict[int, int]] = {}
-        self._keyword_terms: dict[str, frozenset[str]] = {}
+        self._found: dict[str, Mapping[int, Found]] = {}
+        self._keyword_terms: dict[str, KeysView[str]] = {}
         self._authors: dict[str, list[AuthorMatch]] = {}
         self._surfaces: dict[int, Mapping[str, str]] = {}
         self._terms: list[str] = []
-        self._scratch: Floats = np.zeros((0, 0), dtype=np.float32)
+        self._entries: list[tuple[NDArray[np.int64], Floats]] = []
+        self._scratch: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
 
     def forget(self) -> None:
         """Drop what was remembered once it is much, so that memory stays bounded over many readers."""
         kept: tuple[dict[Any, Any], ...] = (
-            self.growth,
+            self.told,
+            self.scored,
             self._hits,
             self._numbers,
-            self._places,
+            self._found,
             self._keyword_terms,
             self._authors,
         )
@@ -75,18 +89,20 @@ class Library:
             numbers.update(zip(new, range(len(numbers), self._strength.shape[0]), strict=True))
         return np.array(list(map(numbers.__getitem__, keywords)), dtype=np.int32), self._strength
 
-    def place(self, keyword: str, row: int) -> int | None:
-        """Return the place of a candidate among a keyword's hits, or ``None`` where there is none."""
-        found = self._places.get(keyword)
+    def found(self, keyword: str) -> Mapping[int, Found]:
+        """Return how a keyword is found in the candidates that have it, by row."""
+        found = self._found.get(keyword)
         if found is None:
-            found = self._places[keyword] = {at: n for n, at in enumerate(self.hits(keyword).rows.tolist())}
-        return found.get(row)
+            hits = self.hits(keyword)
+            each = zip(hits.strength.tolist(), hits.exact.tolist(), hits.titled.tolist(), strict=True)
+            found = self._found[keyword] = dict(zip(hits.rows.tolist(), map(Found._make, each), strict=True))
+        return found
 
-    def terms(self, keyword: str) -> frozenset[str]:
-        """Return the telling terms of a keyword."""
+    def terms_of(self, keyword: str) -> KeysView[str]:
+        """Return the telling terms of a keyword, in reading order."""
         found = self._keyword_terms.get(keyword)
         if found is None:
-            found = self._keyword_terms[keyword] = frozenset(feature_counts(keyword))
+            found = self._keyword_terms[keyword] = feature_counts(keyword).keys()
         return found
 
     def authors(self, name: str) -> list[AuthorMatch]:
@@ -96,32 +112,35 @@ class Library:
             found = self._authors[name] = self.prepared.authors.find(name)
         return found
 
-    def _written(self, row: int) -> Mapping[str, str]:
+    def written(self, row: int) -> Mapping[str, str]:
+        """Return the terms of a candidate's text, each as it is written there."""
         found = self._surfaces.get(row)
         if found is None:
             paper = self.prepared.candidates[row]
             found = self._surfaces[row] = surfaces((paper.abstract, paper.title, *paper.keywords))
         return found
 
-    def has(self, row: int, term: str) -> bool:
-        """Whether a term stands in a candidate's text."""
-        return term in self._written(row)
-
-    def written(self, row: int, term: str) -> str:
-        """Return a term as the candidate writes it."""
-        return self._written(row).get(term, term)
-
-    def term(self, column: int) -> str:
-        """Return the term of a column."""
+    @property
+    def terms(self) -> list[str]:
+        """The term of each column."""
         if not self._terms:
             index = self.prepared.index
             self._terms = [*index.known, *index.extra]
-        return self._terms[column]
+        return self._terms
 
-    def scratch(self) -> Floats:
-        """Return some rows of zeros over all columns, to write to and to clear again."""
+    @property
+    def entries(self) -> list[tuple[NDArray[np.int64], Floats]]:
+        """The columns and values of each candidate's row of ``Prepared.matrix``."""
+        if not self._entries:
+            rows, ends = self.prepared.matrix, self.prepared.matrix.indptr[1:-1]
+            columns = rows.indices.astype(np.int64)  # as numpy looks up by
+            self._entries = [*zip(np.split(columns, ends), np.split(rows.data, ends), strict=True)]
+        return self._entries
+
+    def scratch(self) -> NDArray[np.int16]:
+        """Return a zero for each column, to write to and to clear again."""
         if not len(self._scratch):
-            self._scratch = np.zeros((self.ROWS, self.prepared.index.columns), dtype=np.float32)
+            self._scratch = np.zeros(self.prepared.index.columns, dtype=np.int16)
         return self._scratch
 
     def exact_rows(self, keywords: tuple[str, ...]) -> Ints:

@@ -4,21 +4,32 @@ Topic and readers are sums over the liked papers. So are the words, but for the 
 the part of a term is split as the papers share in that sum.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from digest.ranking.learning import PROFILE_POWER, Liked, Said
+from digest.ranking.learning import PROFILE_POWER, PROFILE_TERMS, Liked, Said
 from digest.ranking.library import Library
 from digest.ranking.linear import Floats
 from digest.ranking.model import Ints
-from digest.ranking.words import Words
 
-__all__ = ["MOST_WORDS", "Nearest", "nearest_liked", "nearest_several"]
+__all__ = ["MOST_WORDS", "Asking", "Nearest", "nearest_liked", "nearest_several"]
 
 MOST_WORDS = 3
+# Liked papers of one table (with 128: 150 kB); more gain nothing.
+MOST_PAPERS = 128
+# Place 0 is of all terms that an interest does not ask for.
+WIDTH = PROFILE_TERMS + 1
+PLACES = np.arange(WIDTH, dtype=np.int16)
+
+
+class Asking(NamedTuple):
+    """The liked papers of an interest, and candidates, by row, of which to tell what they are close to."""
+
+    liked: Liked
+    rows: Sequence[int]
 
 
 class Nearest(NamedTuple):
@@ -32,79 +43,131 @@ class Nearest(NamedTuple):
     words: Mapping[str, float]
 
 
-def nearest_liked(liked: Liked, rows: Sequence[int], library: Library) -> list[Nearest]:
-    """Return for each candidate, by row, the liked paper it is closest to."""
-    return [found[0] for found in nearest_several(liked, rows, library, 1)]
+def nearest_liked(asking: Sequence[Asking], library: Library, digits: int) -> list[Nearest]:
+    """Return for each candidate of each in turn the liked paper it is closest to; parts have ``digits``."""
+    return [one for some in _split(asking) for one in _nearest(some, library, 1, digits)]
 
 
-def nearest_several(liked: Liked, rows: Sequence[int], library: Library, most: int) -> list[list[Nearest]]:
+def nearest_several(asking: Asking, library: Library, most: int) -> list[list[Nearest]]:
     """Return for each candidate the liked papers it is closest to, at most ``most``, the closest first."""
-    said = liked.said_words.over(library.prepared.index.extra)
-    each = _parts(liked, said, np.asarray(rows), library)
-    sums = np.zeros((len(rows), each.shape[1] + 1))
-    np.cumsum(each, axis=1, dtype=np.float64, out=sums[:, 1:])
-    dense = liked.said_dense.astype(np.float32) @ library.prepared.dense[:, rows]
-    total = sums[:, said.ends[1:]] - sums[:, said.ends[:-1]] + dense.T
-    order = np.argsort(-total, axis=1, kind="stable")[:, :most].astype(np.int32)
-    words = iter(_words(said, order, each, library))
-    part = np.take_along_axis(total, order, axis=1).tolist()
-    return [
-        [Nearest(liked.said[paper], own, next(words)) for paper, own in zip(papers, owns, strict=True)]
-        for papers, owns in zip(order.tolist(), part, strict=True)
-    ]
+    found = _nearest([asking], library, most)
+    each = min(most, len(asking.liked.said))
+    return [found[at : at + each] for at in range(0, len(found), each)]
 
 
-def _parts(liked: Liked, said: Words, rows: Ints, library: Library) -> Floats:
-    """Return what each word of each liked paper adds to the closeness of candidates (candidates × words).
+def _split(asking: Sequence[Asking]) -> Iterator[Sequence[Asking]]:
+    first, papers = 0, 0
+    for at, one in enumerate(asking):
+        if papers >= MOST_PAPERS:
+            yield asking[first:at]
+            first, papers = at, 0
+        papers += len(one.liked.said)
+    if first < len(asking):
+        yield asking[first:]
 
-    A candidate's term t adds q_t x_t / sigma, of which a liked paper has the part that it has in the sum
-    whose power q_t is.
+
+def _nearest(
+    asking: Sequence[Asking], library: Library, most: int, digits: int | None = None
+) -> list[Nearest]:
+    """Find them for some interests at once; several papers of each candidate for one interest only.
+
+    A candidate's term t adds q_t x_t / sigma, of which a liked paper has the part (``share``) that it has in
+    the sum whose power q_t is.
     """
-    prepared = library.prepared
-    query = liked.words.over(prepared.index.extra)
-    asked = library.scratch()[0]
-    asked[query.columns] = query.values
-    share = asked[said.columns]
-    asked[query.columns] = 0
-    share[share > 0] /= (share[share > 0] / np.float32(liked.scale)) ** np.float32(1 / PROFILE_POWER)
-    share *= said.values * np.repeat(liked.weights, np.diff(said.ends))
-    parts = np.empty((len(rows), len(said.columns)), dtype=np.float32)
-    scratch = library.scratch()
-    for first in range(0, len(rows), len(scratch)):
-        some = rows[first : first + len(scratch)]
-        own, columns, values = _entries(prepared.matrix, some)
-        scratch[own, columns] = values
-        np.take(scratch[: len(some)], said.columns, axis=1, out=parts[first : first + len(some)])
-        scratch[own, columns] = 0
-    parts *= share
-    parts /= prepared.sigma[rows][:, None]
-    return parts
-
-
-def _entries(matrix: sp.csr_array, rows: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return place among ``rows``, column and value of all entries of these rows."""
-    sizes = matrix.indptr[rows + 1] - matrix.indptr[rows]
-    own = np.repeat(np.arange(len(rows), dtype=np.int32), sizes)
-    start = matrix.indptr[rows] - (np.cumsum(sizes) - sizes)
-    at = np.arange(len(own)) + start[own]
-    return own, matrix.indices[at], matrix.data[at]
-
-
-def _words(said: Words, order: Ints, each: Floats, library: Library) -> list[dict[str, float]]:
-    """Return for each candidate and each of its papers the words with the largest parts."""
-    width = int(np.diff(said.ends).max(initial=0))
-    papers = order.reshape(-1)
-    if not width:
-        return [{} for _ in papers]
-    row = np.repeat(np.arange(len(order)), order.shape[1])
-    place = said.ends[papers][:, None] + np.arange(width)
-    inside = place < said.ends[papers + 1][:, None]
-    place[~inside] = 0
-    parts = np.where(inside, each[row[:, None], place], 0)
-    most = np.argsort(-parts, axis=1, kind="stable")[:, :MOST_WORDS]
-    columns = said.columns[np.take_along_axis(place, most, axis=1)].tolist()
-    values = np.take_along_axis(parts, most, axis=1).tolist()
+    columns, share, own = _tables(asking, library)
+    rows = np.array([row for one in asking for row in one.rows])
+    sigma = library.prepared.sigma[rows][:, None]
+    total, other = _closeness(asking, share, own / sigma, library.prepared.dense[:, rows])
+    order = np.argsort(-total, axis=1, kind="stable")[:, : min(most, len(asking[0].liked.said))]
+    which = np.repeat(np.arange(len(asking)), [len(one.rows) for one in asking])[:, None]
+    first = np.cumsum([0, *(len(one.liked.said) for one in asking)])
+    papers = first[which] + order
+    parts = own[:, None] * share[papers] / sigma[:, None]
+    whole = parts.sum(axis=2, dtype=np.float64) + np.take_along_axis(other, order, axis=1)
+    places, strongest = _strongest(parts)
+    if digits is not None:
+        whole, strongest = whole.round(digits), strongest.round(digits)
+    said, terms = [paper for one in asking for paper in one.liked.said], library.terms
+    flat = zip(
+        papers.reshape(-1).tolist(),
+        whole.reshape(-1).tolist(),
+        columns[which[:, None], places].reshape(-1, MOST_WORDS).tolist(),
+        strongest.reshape(-1, MOST_WORDS).tolist(),
+        strict=True,
+    )
     return [
-        {library.term(column): value for column, value in zip(*pair, strict=True) if value > 0}
-        for pair in zip(columns, values, strict=True)
+        Nearest(
+            said[paper], part, {terms[column]: one for column, one in zip(of, by, strict=True) if one > 0}
+        )
+        for paper, part, of, by in flat
     ]
+
+
+def _closeness(asking: Sequence[Asking], share: Floats, own: Floats, dense: Floats) -> tuple[Floats, Floats]:
+    """Return how close candidates are to the liked papers, and how much of that is not by words.
+
+    Both are candidates × papers, as many as the interest with most has; what another has not is far away.
+    """
+    said = np.concatenate([one.liked.said_dense for one in asking]).astype(np.float32)
+    shape = (len(own), max(len(one.liked.said) for one in asking))
+    total, other = np.full(shape, -np.inf, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    first = begin = 0
+    for one in asking:
+        size = len(one.liked.said)
+        last, end = first + size, begin + len(one.rows)
+        other[begin:end, :size] = (said[first:last] @ dense[:, begin:end]).T
+        total[begin:end, :size] = own[begin:end] @ share[first:last].T
+        first, begin = last, end
+    total += other
+    return total, other
+
+
+def _strongest(parts: Floats) -> tuple[Ints, NDArray[np.float64]]:
+    """Return places and values of the largest along the last axis; ``parts`` is used up."""
+    places, values = [], []
+    for _ in range(MOST_WORDS):
+        place = parts.argmax(axis=-1)[..., None]
+        places.append(place)
+        values.append(np.take_along_axis(parts, place, axis=-1))
+        np.put_along_axis(parts, place, 0, axis=-1)
+    return np.concatenate(places, axis=-1), np.concatenate(values, axis=-1).astype(np.float64)
+
+
+def _tables(asking: Sequence[Asking], library: Library) -> tuple[Ints, Floats, Floats]:
+    """Return three tables of ``WIDTH`` places, those of the terms an interest asks for.
+
+    The first has each interest's columns, the second what each liked paper has in what a term adds to a
+    candidate, the third the values of each candidate.
+    """
+    extra, entries, place = library.prepared.index.extra, library.entries, library.scratch()
+    columns = np.zeros((len(asking), WIDTH), dtype=np.int32)
+    query = np.zeros((len(asking), WIDTH), dtype=np.float32)
+    every_said, of_said, of_own = [], [], []
+    for at, one in enumerate(asking):
+        asked, said = one.liked.words.over(extra), one.liked.said_words.over(extra)
+        size, terms = len(asked.columns) + 1, asked.columns.astype(np.int64)
+        columns[at, 1:size], query[at, 1:size] = terms, asked.values
+        place[terms] = PLACES[1:size]
+        every_said.append(said)
+        of_said.append(place.take(said.columns))
+        of_own.append(place.take(np.concatenate([entries[row][0] for row in one.rows])))
+        place[terms] = 0
+    own = [entries[row][1] for one in asking for row in one.rows]
+    sizes = np.concatenate([said.ends[1:] - said.ends[:-1] for said in every_said])
+    share = _table(sizes, of_said, [said.values for said in every_said])
+    share *= np.concatenate([one.liked.weights for one in asking])[:, None]
+    scale = np.array([one.liked.scale for one in asking], dtype=np.float32)[:, None]
+    np.divide(query, (query / scale) ** np.float32(1 / PROFILE_POWER), out=query, where=query > 0)
+    share *= np.repeat(query, [len(one.liked.said) for one in asking], axis=0)
+    return columns, share, _table([len(each) for each in own], of_own, own)
+
+
+def _table(
+    sizes: Sequence[int] | Ints, places: Sequence[NDArray[np.int16]], values: Sequence[Floats]
+) -> Floats:
+    """Put values to their places, in rows of so many; place 0 is of terms that are not asked for."""
+    found = np.zeros((len(sizes), WIDTH), dtype=np.float32)
+    start = np.arange(0, found.size, WIDTH)
+    found.reshape(-1)[np.repeat(start, sizes) + np.concatenate(places)] = np.concatenate(values)
+    found[:, 0] = 0
+    return found

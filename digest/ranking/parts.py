@@ -22,50 +22,48 @@ from numpy.typing import NDArray
 
 from digest.ranking.library import Library
 from digest.ranking.model import Ints
-from digest.ranking.reader import Pick, Reader
+from digest.ranking.reader import Pick, Reader, Scored
 from digest.ranking.tastes import Tastes
 from digest.ranking.trend import rising_parts, rising_score, trending_parts, trending_score
 from digest.types import Section
 
-__all__ = ["examples_of", "parts_of", "parts_of_all", "score_of", "taste_of_parts", "taste_when_chosen"]
+__all__ = ["OF_TREND", "examples_of", "score_of", "score_picks", "taste_of_parts", "taste_when_chosen"]
 
 DIGITS = 6
 OF_TREND = (Section.TRENDING, Section.RISING)
 
-
-Parts = dict[str, float]
 Value = TypeVar("Value", float, NDArray[np.float64])
 
 
-def parts_of(pick: Pick, reader: Reader, tastes: Tastes, library: Library) -> Parts:
-    """Return the parts of a pick's score by name."""
-    return parts_of_all([reader], [[pick]], tastes, library)[0][0]
-
-
-def parts_of_all(
+def score_picks(
     readers: Sequence[Reader], picks: Sequence[Sequence[Pick]], tastes: Tastes, library: Library
-) -> list[list[Parts]]:
-    """Return the parts of the scores of all readers' picks; what is of taste is looked up for all at once."""
-    trend = library.prepared.trend
+) -> list[list[Scored]]:
+    """Return the scores of all readers' picks; what is of taste is looked up for all at once."""
     by_taste = [
-        (pick, reader)
-        for reader, own in zip(readers, picks, strict=True)
+        (pick, weight)
+        for weight, own in zip([reader.weight for reader in readers], picks, strict=True)
         for pick in own
         if pick.section not in OF_TREND
     ]
-    found = iter(_of_taste(by_taste, tastes, library))
-
-    def of(pick: Pick) -> Parts:
-        if pick.section is Section.TRENDING:
-            return trending_parts(trend, pick.row)
-        if pick.section is Section.RISING:
-            return rising_parts(trend, pick.row)
-        return next(found)
-
-    return [[of(pick) for pick in own] for own in picks]
+    found = iter(_by_taste(by_taste, tastes, library))
+    return [
+        [_by_trend(pick, library) if pick.section in OF_TREND else next(found) for pick in own]
+        for own in picks
+    ]
 
 
-def _of_taste(picked: Sequence[tuple[Pick, Reader]], tastes: Tastes, library: Library) -> list[Parts]:
+def _by_trend(pick: Pick, library: Library) -> Scored:
+    """The same for all readers."""
+    key = (pick.section, pick.row)
+    found = library.scored.get(key)
+    if found is None:
+        of = trending_parts if pick.section is Section.TRENDING else rising_parts
+        parts = of(library.prepared.trend, pick.row)
+        found = library.scored[key] = Scored(parts, score_of(parts))
+    return found
+
+
+def _by_taste(picked: Sequence[tuple[Pick, float]], tastes: Tastes, library: Library) -> list[Scored]:
     if not picked:
         return []
     place = np.array([pick.interest or 0 for pick, _ in picked])
@@ -74,14 +72,16 @@ def _of_taste(picked: Sequence[tuple[Pick, Reader]], tastes: Tastes, library: Li
     chosen, unadmitted = tastes.taste[place, row], _taste(columns)
     columns["admitted"] = ((chosen > 0) | (unadmitted == 0)).astype(np.float64)
     columns["trend"] = library.prepared.trend.score[row].astype(np.float64).round(DIGITS)
-    columns["trend_weight"] = np.array([reader.weight for _, reader in picked])
-    columns["must"] = np.array(
-        [_has(tastes.must[at], pick.row) for at, (pick, _) in zip(place, picked, strict=True)]
-    )
+    columns["trend_weight"] = np.array([weight for _, weight in picked])
+    columns["must"] = np.array([_has(tastes.must[pick.interest or 0], pick.row) for pick, _ in picked])
     columns["author"] = np.array([float(pick.author is not None) for pick, _ in picked])
     names = tuple(columns)
     values = zip(*(each.tolist() for each in columns.values()), strict=True)
-    return [dict(zip(names, each, strict=True)) for each in values]
+    scores, examples = _score(columns).tolist(), _examples(columns).tolist()
+    return [
+        Scored(dict(zip(names, own, strict=True)), round(score, DIGITS), close)
+        for own, score, close in zip(values, scores, examples, strict=True)
+    ]
 
 
 def _has(rows: Ints | None, row: int) -> float:
@@ -132,6 +132,10 @@ def score_of(parts: Mapping[str, float]) -> float:
         return trending_score(parts)
     if "gained" in parts:
         return rising_score(parts)
-    taste = taste_of_parts(parts) * parts["admitted"]
+    return round(_score(parts), DIGITS)
+
+
+def _score(parts: Mapping[str, Value]) -> Value:
+    taste = _taste(parts) * parts["admitted"]
     mixed = (1 - parts["trend_weight"]) * taste + parts["trend_weight"] * parts["trend"]
-    return round(parts["author"] + parts["must"] + mixed, DIGITS)
+    return parts["author"] + parts["must"] + mixed

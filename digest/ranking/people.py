@@ -142,12 +142,15 @@ def people_part(people: Sequence[People | None], authors: AuthorIndex, candidate
 
 def liked_author(people: People | None, listed: Sequence[str]) -> ByLiked | None:
     """Return the liked author among those of a candidate, the strongest; ``None`` where there is none."""
+    if people is None:
+        return None
     best: ByLiked | None = None
-    for at, name in enumerate(() if people is None else people.names):
-        assert people is not None  # noqa: S101 - else there is no name
-        value, exact, as_listed = _match(people, at, listed)
-        if value > (best.adds if best else 0.0):
-            best = ByLiked(name, as_listed, exact, int(people.liked[at]), value)
+    alike = {name_key(name) for name in listed}
+    for at, key in enumerate(people.keys.tolist()):
+        if key in alike:
+            value, exact, as_listed = _match(people, at, listed)
+            if value > (best.adds if best else 0.0):
+                best = ByLiked(people.names[at], as_listed, exact, int(people.liked[at]), value)
     return best
 
 

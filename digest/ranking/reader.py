@@ -7,7 +7,7 @@ from typing import NamedTuple
 from digest.ranking.authors import AuthorMatch
 from digest.types import InterestSpec, Profile, Section
 
-__all__ = ["THRESHOLD", "Pick", "Reader"]
+__all__ = ["THRESHOLD", "Pick", "Reader", "Scored"]
 
 # The least taste of a paper for a reader of whom nothing else was learnt.
 THRESHOLD = 0.6
@@ -20,6 +20,14 @@ class Pick(NamedTuple):
     section: Section
     interest: int | None = None
     author: AuthorMatch | None = None
+
+
+class Scored(NamedTuple):
+    """The named parts of a pick's score, the score, and what of it is by liked papers, from 0 to 1."""
+
+    parts: dict[str, float]
+    score: float
+    examples: float = 0.0
 
 
 @dataclass(eq=False, slots=True)

@@ -5,17 +5,18 @@ that is named is the one from which most of the closeness comes (see :mod:`diges
 two, the strongest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
+from digest.ranking.authors import AuthorMatch
 from digest.ranking.library import Library
-from digest.ranking.likeness import Nearest, nearest_liked
-from digest.ranking.parts import examples_of
+from digest.ranking.likeness import Asking, Nearest, nearest_liked
+from digest.ranking.parts import OF_TREND
 from digest.ranking.people import liked_author
-from digest.ranking.reader import Pick, Reader
+from digest.ranking.reader import Pick, Reader, Scored
 from digest.ranking.tastes import Tastes
-from digest.ranking.terms import feature_counts
 from digest.ranking.trend import Growth
 from digest.types import Candidate, InterestSpec, Reason, Section
 
@@ -26,6 +27,8 @@ TITLE_LENGTH = 60
 # A trend below this is no reason for a paper that was chosen by taste.
 NOTABLE_TREND = 0.5
 LEAST_CLOSE = 0.3
+# Of parts, as they are told.
+DIGITS = 4
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -43,43 +46,71 @@ Weighed = tuple[float, Reason]
 
 
 def explain(
-    reader: Reader, picks: Sequence[Pick], parts: Sequence[dict[str, float]], tastes: Tastes, library: Library
-) -> list[tuple[Reason, ...]]:
-    """Return the reasons of each pick, in the order of the picks; ``parts`` are those of its score."""
-    zone = ZoneInfo(reader.profile.zone)
-    closest = _closest(picks, parts, tastes, library)
+    readers: Sequence[Reader],
+    picks: Sequence[Sequence[Pick]],
+    scored: Sequence[Sequence[Scored]],
+    tastes: Tastes,
+    library: Library,
+) -> list[list[tuple[Reason, ...]]]:
+    """Return the reasons of each reader's picks, in their order."""
+    flat = [(pick, one) for each in zip(picks, scored, strict=True) for pick, one in zip(*each, strict=True)]
+    close = _closest(flat, tastes, library)
     found = []
-    for at, (pick, own) in enumerate(zip(picks, parts, strict=True)):
-        if pick.section is Section.TRENDING:
-            weighed = _grew(pick.row, library, zone) + _votes(pick, library)
-        elif pick.section is Section.RISING:
-            weighed = _grew(pick.row, library, zone) + _unusual(pick, library)
-        else:
-            weighed = _liked(pick, own, tastes, library) + closest.get(at, [])
-            if reader.weight > 0 and own["trend"] >= NOTABLE_TREND:
-                # Votes as such stand beside each paper; that they grow is worth a word.
-                more = _grew(pick.row, library, zone)
-                weighed += [(reader.weight * own["trend"], reason) for _, reason in more]
-        if pick.section is Section.DIFFERENT and pick.interest is not None:
-            weighed.append((9.0, _different(tastes.interests[pick.interest])))
-        if not weighed and pick.interest is not None:
-            weighed = [_fallback(tastes.interests[pick.interest])]
-        weighed.sort(key=lambda item: -item[0])
-        found.append(tuple(reason for _, reason in weighed[:MOST_REASONS]))
+    first = 0
+    for reader, own in zip(readers, picks, strict=True):
+        zone, weight, last = ZoneInfo(reader.profile.zone), reader.weight, first + len(own)
+        found.append(
+            [
+                _by_votes(pick.section, pick.row, zone, library)
+                if pick.section in OF_TREND
+                else _by_taste(pick, one, close.get(at), weight, zone, tastes, library)
+                for at, (pick, one) in enumerate(flat[first:last], first)
+            ]
+        )
+        first = last
     return found
 
 
-def _liked(pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library) -> list[Weighed]:
+def _by_taste(
+    pick: Pick,
+    scored: Scored,
+    close: Reason | None,
+    weight: float,
+    zone: ZoneInfo,
+    tastes: Tastes,
+    library: Library,
+) -> tuple[Reason, ...]:
+    weighed = _liked(pick, scored.parts, tastes, library)
+    if close is not None:
+        weighed.append((scored.examples, close))
+    trend = scored.parts["trend"]
+    if weight > 0 and trend >= NOTABLE_TREND:
+        # Votes as such stand beside each paper; that they grow is worth a word.
+        weighed += [(weight * trend, one) for one in _by_votes(pick.section, pick.row, zone, library)]
+    if pick.section is Section.DIFFERENT and pick.interest is not None:
+        weighed.append((9.0, _different(tastes.interests[pick.interest])))
+    if not weighed and pick.interest is not None:
+        return (_fallback(tastes.interests[pick.interest]),)
+    weighed.sort(key=itemgetter(0), reverse=True)
+    return tuple([reason for _, reason in weighed[:MOST_REASONS]])
+
+
+def _liked(pick: Pick, parts: Mapping[str, float], tastes: Tastes, library: Library) -> list[Weighed]:
     if pick.interest is None:
         return []
     interest = tastes.interests[pick.interest]
     weighed: list[Weighed] = []
     if pick.author is not None:
-        weighed.append((9.0, _author(pick)))
-    must = [word for word in sorted(set(interest.must_keywords)) if stands(word, pick.row, library)]
+        weighed.append((9.0, _author(pick.author)))
+    must = sorted({word for word in interest.must_keywords if stands(word, pick.row, library)})
     if must:
         weighed.append((8.0, Reason("must", f"must-have {_keywords_text(must[:2])}", {"keywords": must})))
-    weighed += _keywords(pick, parts, tastes, library, must)
+    asked = tastes.learned[pick.interest].asked
+    strength = max(parts["keywords"], parts["words"])
+    if strength > 0 and asked is not None:
+        found = _keywords(asked.hits, pick.row, library, must)
+        if found is not None:
+            weighed.append((strength, found))
     if parts["category"] > 0:
         weighed.append((parts["category"], _category(interest, pick, library)))
     if parts["people"] > 0 and pick.author is None:
@@ -107,23 +138,22 @@ def _different(interest: InterestSpec) -> Reason:
     return Reason("different", text, {"interest": interest.name})
 
 
-def _fallback(interest: InterestSpec) -> Weighed:
-    return 0.0, Reason("keyword", f"close to your interest “{interest.name}”", {"interest": interest.name})
+def _fallback(interest: InterestSpec) -> Reason:
+    return Reason("keyword", f"close to your interest “{interest.name}”", {"interest": interest.name})
 
 
-def _author(pick: Pick) -> Reason:
-    assert pick.author is not None  # noqa: S101
-    followed, listed = pick.author.followed.strip(), pick.author.listed
-    facts = {"followed": followed, "listed": listed, "exact": pick.author.exact}
-    if pick.author.exact:
+def _author(match: AuthorMatch) -> Reason:
+    followed, listed = match.followed.strip(), match.listed
+    facts = {"followed": followed, "listed": listed, "exact": match.exact}
+    if match.exact:
         return Reason("author", f"followed author {followed}", facts)
     return Reason("author", f"author “{listed}” may be {followed}, whom you follow", facts)
 
 
 def stands(keyword: str, row: int, library: Library) -> bool:
     """Return whether a keyword stands in a candidate as it is written."""
-    place = library.place(keyword, row)
-    return place is not None and bool(library.hits(keyword).exact[place])
+    found = library.found(keyword).get(row)
+    return found is not None and found.exact
 
 
 def _keywords_text(words: Sequence[str]) -> str:
@@ -131,48 +161,43 @@ def _keywords_text(words: Sequence[str]) -> str:
     return f"keyword{'s' if len(words) > 1 else ''} {quoted}"
 
 
-def _keywords(
-    pick: Pick, parts: dict[str, float], tastes: Tastes, library: Library, told: Sequence[str]
-) -> list[Weighed]:
+def _keywords(hits: Mapping[str, float], row: int, library: Library, told: Sequence[str]) -> Reason | None:
     """Name the keywords found, at most two; else the words of a phrase that stand apart."""
-    strength = max(parts["keywords"], parts["words"])
-    asked_for = tastes.learned[pick.interest or 0].asked
-    if strength <= 0 or asked_for is None:
-        return []
     exact: list[tuple[float, str, bool]] = []
-    apart: list[tuple[float, str, bool]] = []
-    for word, boost in asked_for.hits.items():
-        place = library.place(word, pick.row)
-        if place is not None and word not in told:
-            hits = library.hits(word)
-            weight = float(hits.strength[place]) * boost
-            (exact if hits.exact[place] else apart).append((-weight, word, bool(hits.titled[place])))
+    apart: list[tuple[float, str]] = []
+    for word, boost in hits.items():
+        hit = library.found(word).get(row)
+        if hit is not None and word not in told:
+            if hit.exact:
+                exact.append((-hit.strength * boost, word, hit.titled))
+            else:
+                apart.append((-hit.strength * boost, word))
     if exact:
-        found = [word for _, word, _ in sorted(exact)]
+        exact.sort()
+        found = [word for _, word, _ in exact]
         words = _distinct(found, library)[:2]
-        titled = [word for _, word, in_title in sorted(exact) if in_title]
+        titled = [word for _, word, in_title in exact if in_title]
         facts: dict[str, object] = {"keywords": words, "in_title": titled, "all": found}
-        return [(strength, Reason("keyword", _keywords_text(words), facts))]
+        return Reason("keyword", _keywords_text(words), facts)
     if told:
-        return []
-    asked = [word for _, word, _ in sorted(apart)[:1]] or list(asked_for.hits)
-    present = dict.fromkeys(
-        library.written(pick.row, term)
-        for word in asked
-        for term in feature_counts(word)
-        if library.has(pick.row, term)
+        return None
+    asked = [min(apart)[1]] if apart else list(hits)
+    written = library.written(row)
+    present = list(
+        dict.fromkeys(written[term] for word in asked for term in library.terms_of(word) if term in written)
     )
+    if not present:
+        return None
     of = f"“{asked[0]}”" if apart else "your keywords"
-    text = f"word{'s' if len(present) > 1 else ''} of {of}: {', '.join(list(present)[:4])}"
-    reason = Reason("keyword", text, {"words": list(present), "keywords": asked})
-    return [(strength, reason)] if present else []
+    text = f"word{'s' if len(present) > 1 else ''} of {of}: {', '.join(present[:4])}"
+    return Reason("keyword", text, {"words": present, "keywords": asked})
 
 
 def _distinct(keywords: Sequence[str], library: Library) -> list[str]:
     """Leave out keywords that an earlier one contains: "dense retrieval" says "retrieval" too."""
     kept: list[str] = []
     for word in keywords:
-        if not any(library.terms(word) <= library.terms(other) for other in kept):
+        if not any(library.terms_of(word) <= library.terms_of(other) for other in kept):
             kept.append(word)
     return kept
 
@@ -192,42 +217,32 @@ def categories_found(interest: InterestSpec, paper: Candidate) -> list[str]:
     ]
 
 
-def _closest(
-    picks: Sequence[Pick], parts: Sequence[dict[str, float]], tastes: Tastes, library: Library
-) -> dict[int, list[Weighed]]:
-    """Return for each pick, by its place, the liked paper it is closest to and the words that make it so."""
+def _closest(flat: Sequence[tuple[Pick, Scored]], tastes: Tastes, library: Library) -> dict[int, Reason]:
+    """Return for picks, by place, the liked paper each is closest to and the words that make it so."""
     by_interest: dict[int, list[int]] = {}
-    strength = []
-    for at, (pick, own) in enumerate(zip(picks, parts, strict=True)):
-        close = 0.0 if pick.interest is None else examples_of(own)
-        strength.append(close)
-        if pick.interest is not None and close >= LEAST_CLOSE:
+    for at, (pick, scored) in enumerate(flat):
+        if scored.examples >= LEAST_CLOSE and pick.interest is not None:
             by_interest.setdefault(pick.interest, []).append(at)
-    found: dict[int, list[Weighed]] = {}
-    for interest, places in by_interest.items():
+    asking, places = [], []
+    for interest, own in by_interest.items():
         liked = tastes.learned[interest].liked
         if liked is not None:
-            nearest = nearest_liked(liked, [picks[at].row for at in places], library)
-            for at, one in zip(places, nearest, strict=True):
-                found[at] = [(strength[at], _close(one, picks[at].row, library))]
-    return found
+            asking.append(Asking(liked, [flat[at][0].row for at in own]))
+            places += own
+    nearest = nearest_liked(asking, library, DIGITS)
+    return {at: _close(one, flat[at][0].row, library) for at, one in zip(places, nearest, strict=True)}
 
 
 def _close(nearest: Nearest, row: int, library: Library) -> Reason:
-    words = {library.written(row, term): round(part, 4) for term, part in nearest.words.items()}
-    facts = {
-        "paper_id": nearest.paper.paper_id,
-        "title": nearest.paper.title,
-        "origin": nearest.paper.origin,
-        "part": round(nearest.part, 4),
-        "words": words,
-    }
+    (paper_id, title, origin), part, parts = nearest
+    written = library.written(row) if parts else {}
+    words = {written.get(term, term): part for term, part in parts.items()}
+    facts = {"paper_id": paper_id, "title": title, "origin": origin, "part": part, "words": words}
     by = f": {', '.join(words)}" if words else ""
-    if nearest.paper.origin == "about":
+    if origin == "about":
         return Reason("about", f"close to what you wrote{by}", facts)
-    origin = _ORIGIN[nearest.paper.origin]
-    text = f"close to “{_shortened(nearest.paper.title)}” {origin}{by}"
-    return Reason("example" if nearest.paper.origin == "example" else "liked", text, facts)
+    text = f"close to “{_shortened(title)}” {_ORIGIN[origin]}{by}"
+    return Reason("example" if origin == "example" else "liked", text, facts)
 
 
 def _shortened(title: str) -> str:
@@ -240,41 +255,33 @@ def _facts(growth: Growth) -> dict[str, object]:
     return {"source": growth.source, growth.counted: growth.votes, "until": growth.until.isoformat()}
 
 
-def _grew(row: int, library: Library, zone: ZoneInfo) -> list[Weighed]:
-    """Its growth as readers of one zone are told it; a new list, for others to add to."""
-    key = (row, zone.key)
-    if key not in library.growth:
-        library.growth[key] = _growth(library.prepared.trend.growth[row], library, zone)
-    return list(library.growth[key])
+def _by_votes(section: Section, row: int, zone: ZoneInfo, library: Library) -> tuple[Reason, ...]:
+    """What votes say of a candidate in a section, as readers of one zone are told it."""
+    key = (section, row, zone.key)
+    found = library.told.get(key)
+    if found is None:
+        growth = library.prepared.trend.growth[row]
+        found = library.told[key] = (
+            () if growth is None else tuple(_votes(section, row, growth, zone, library))
+        )
+    return found
 
 
-def _growth(growth: Growth | None, library: Library, zone: ZoneInfo) -> list[Weighed]:
-    if growth is None or growth.since is None or not growth.gain or growth.gain < 0:
-        return []
-    when = since_when(growth.since, library.prepared.now, zone)
-    facts = _facts(growth) | {
-        "from": growth.votes_then,
-        "to": growth.votes,
-        "since": growth.since.isoformat(),
-    }
-    return [(2.0, Reason("growth", f"+{_count(growth.gain, growth)} since {when}", facts))]
-
-
-def _votes(pick: Pick, library: Library) -> list[Weighed]:
-    growth = library.prepared.trend.growth[pick.row]
-    if growth is None:
-        return []
-    return [(1.0, Reason("votes", f"{_count(growth.votes, growth)} on {growth.source}", _facts(growth)))]
-
-
-def _unusual(pick: Pick, library: Library) -> list[Weighed]:
-    growth = library.prepared.trend.growth[pick.row]
-    if growth is None or growth.per_day is None:
-        return []
-    usual = float(library.prepared.trend.usual[pick.row])
-    text = f"{_rate(growth.per_day)} {growth.counted} a day, where {_rate(usual)} is usual at its age"
-    facts = _facts(growth) | {"per_day": growth.per_day, "usual": usual}
-    return [(1.0, Reason("growth", text, facts))]
+def _votes(section: Section, row: int, growth: Growth, zone: ZoneInfo, library: Library) -> Iterator[Reason]:
+    if growth.since is not None and growth.gain and growth.gain > 0:
+        when = since_when(growth.since, library.prepared.now, zone)
+        facts = _facts(growth) | {
+            "from": growth.votes_then,
+            "to": growth.votes,
+            "since": growth.since.isoformat(),
+        }
+        yield Reason("growth", f"+{_count(growth.gain, growth)} since {when}", facts)
+    if section is Section.TRENDING:
+        yield Reason("votes", f"{_count(growth.votes, growth)} on {growth.source}", _facts(growth))
+    elif section is Section.RISING and growth.per_day is not None:
+        usual = float(library.prepared.trend.usual[row])
+        text = f"{_rate(growth.per_day)} {growth.counted} a day, where {_rate(usual)} is usual at its age"
+        yield Reason("growth", text, _facts(growth) | {"per_day": growth.per_day, "usual": usual})
 
 
 def _rate(value: float) -> str:

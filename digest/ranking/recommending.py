@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from digest.ranking.learning import Learned, learn
 from digest.ranking.library import Library
-from digest.ranking.parts import parts_of_all, score_of
+from digest.ranking.parts import OF_TREND, score_picks
 from digest.ranking.prepared import Prepared
-from digest.ranking.reader import Pick, Reader
+from digest.ranking.reader import Pick, Reader, Scored
 from digest.ranking.reasons import explain
 from digest.ranking.selection import select
 from digest.ranking.taste import CELLS, taste_of
@@ -46,9 +46,9 @@ def recommend(
     library = Library(prepared)
     found: list[list[Recommendation]] = []
     for readers, tastes, picks in choose(profiles, already_sent, library, learned):
-        parts = parts_of_all(readers, picks, tastes, library)
-        for reader, own, own_parts in zip(readers, picks, parts, strict=True):
-            found.append(_made(own, own_parts, reader, tastes, library))
+        scored = score_picks(readers, picks, tastes, library)
+        reasons = explain(readers, picks, scored, tastes, library)
+        found.extend(_made(*each, tastes, library) for each in zip(picks, scored, reasons, strict=True))
         library.forget()
     return found
 
@@ -106,40 +106,30 @@ def _tells_apart(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tup
 
 def _made(
     picks: Sequence[Pick],
-    parts: Sequence[dict[str, float]],
-    reader: Reader,
+    scored: Sequence[Scored],
+    reasons: Sequence[tuple[Reason, ...]],
     tastes: Tastes,
     library: Library,
 ) -> list[Recommendation]:
-    reasons = explain(reader, picks, parts, tastes, library)
-    scores = [score_of(own) for own in parts]
+    """Put a reader's picks into reading order."""
+    candidates, interests, position = library.prepared.candidates, tastes.interests, library.positions
     order = sorted(
-        range(len(picks)), key=lambda at: (ORDER[picks[at].section], -scores[at], *_tie(picks[at], library))
+        (ORDER[pick.section], -one.score, position[pick.row] if pick.section in OF_TREND else 0, pick.row, at)
+        for at, (pick, one) in enumerate(zip(picks, scored, strict=True))
     )
-    return [_recommended(picks[at], scores[at], parts[at], reasons[at], tastes, library) for at in order]
-
-
-def _recommended(
-    pick: Pick,
-    score: float,
-    parts: dict[str, float],
-    reasons: tuple[Reason, ...],
-    tastes: Tastes,
-    library: Library,
-) -> Recommendation:
-    interest = None if pick.interest is None else tastes.interests[pick.interest]
-    return Recommendation(
-        paper_id=library.prepared.candidates[pick.row].paper_id,
-        section=pick.section,
-        score=score,
-        interest=interest.name if interest else None,
-        interest_id=interest.interest_id if interest else None,
-        reasons=reasons,
-        parts=parts,
-    )
-
-
-def _tie(pick: Pick, library: Library) -> tuple[int, int]:
-    if pick.section in (Section.TRENDING, Section.RISING):
-        return int(library.prepared.trend.position[pick.row]), pick.row
-    return 0, pick.row
+    found = []
+    for _, _, _, row, at in order:
+        pick, one = picks[at], scored[at]
+        interest = None if pick.interest is None else interests[pick.interest]
+        found.append(
+            Recommendation(
+                candidates[row].paper_id,
+                pick.section,
+                one.score,
+                interest.name if interest else None,
+                interest.interest_id if interest else None,
+                reasons[at],
+                one.parts,
+            )
+        )
+    return found

@@ -165,6 +165,8 @@ def surfaces(texts: Iterable[str]) -> dict[str, str]:
 @lru_cache(maxsize=16_384)
 def _written_of(word: str) -> tuple[tuple[str, str], ...]:
     """The terms of a word and how it writes them."""
+    if word.isascii() and word.isalnum():  # as most are: it has no parts
+        return ((_singular(word.lower()[:WORD_LIMIT]), word),)
     return tuple(
         (token.term, part)
         for part in dict.fromkeys((word, *_SPLIT.split(word)))
