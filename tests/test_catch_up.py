@@ -13,7 +13,7 @@ from digest.checking import read_settings
 from digest.pipeline.catch_up import recommend_with_missed, span_days
 from digest.pipeline.due import Absence
 from digest.pipeline.moment import Moment
-from digest.ranking import fit, learn, prepare
+from digest.ranking import Library, fit, learn, prepare
 from digest.runs import run_compose, run_refresh
 from digest.storage import issues as issue_rows
 from digest.types import InterestSpec, IssueItem, Profile, Section
@@ -263,8 +263,8 @@ def test_no_paper_comes_twice_or_was_sent_and_none_is_in_the_wrong_section(
     wide = {span: WIDE for span in spans if span is not None}
     listed_on = {one.paper_id: one.listed_on for one in CANDIDATES}
     learned = [learn(profile.interests, MODEL) for profile in profiles]
-    found = recommend_with_missed(profiles, spans, had, WEEK, wide, learned)
-    alone = recommend_with_missed(profiles, [None] * len(spans), had, WEEK, {}, learned)
+    found = recommend_with_missed(profiles, spans, had, Library(WEEK), wide, learned)
+    alone = recommend_with_missed(profiles, [None] * len(spans), had, Library(WEEK), {}, learned)
     for span, recommended, usual in zip(spans, found, alone, strict=True):
         numbers = [one.paper_id for one in recommended]
         assert len(set(numbers)) == len(numbers)
@@ -294,7 +294,7 @@ def test_a_paper_listed_twice_under_one_title_comes_once() -> None:
     profile = Profile(1, (InterestSpec("one", keywords=("folding",)),), max_papers=12)
     learned = [learn(profile.interests, MODEL)]
     wide = {absence: prepared}
-    (found,) = recommend_with_missed([profile], [absence], {1: set()}, prepared, wide, learned)
+    (found,) = recommend_with_missed([profile], [absence], {1: set()}, Library(prepared), wide, learned)
     assert len({101, 102}.intersection(one.paper_id for one in found)) == 1
-    (found,) = recommend_with_missed([profile], [absence], {1: {102}}, prepared, wide, learned)
+    (found,) = recommend_with_missed([profile], [absence], {1: {102}}, Library(prepared), wide, learned)
     assert not {101, 102}.intersection(one.paper_id for one in found)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digest.pipeline.due import LOOK_BACK_DAYS, Absence
-from digest.ranking import Learned, Prepared, recommend
+from digest.ranking import Learned, Library, Prepared, recommend
 from digest.types import Profile, Recommendation, Section
 
 __all__ = ["Question", "over_time", "question_of", "recommend_with_missed", "span_days"]
@@ -32,7 +32,7 @@ def recommend_with_missed(
     profiles: Sequence[Profile],
     absences: Sequence[Absence | None],
     sent: Sent,
-    prepared: Prepared,
+    library: Library,
     wide: Mapping[Absence, Prepared],
     learned: Sequence[Sequence[Learned]],
 ) -> list[list[Recommendation]]:
@@ -42,13 +42,13 @@ def recommend_with_missed(
     gets at most ``max_papers`` of what is new, and of what was missed; both together at most half as many
     again as usual, or twice as many after more than a week. No paper comes twice.
     """
-    listed = {absence: _listed(prepared, absence) for absence in set(absences) if absence is not None}
+    listed = {absence: _listed(library.prepared, absence) for absence in set(absences) if absence is not None}
     new = {
         profile.subscriber_id: listed[absence].union(sent.get(profile.subscriber_id, ()))
         for profile, absence in zip(profiles, absences, strict=True)
         if absence is not None
     }
-    found = recommend(profiles, {**sent, **new}, prepared, learned)
+    found = recommend(profiles, {**sent, **new}, library.prepared, learned, library)
     alike: dict[int, list[int]] = defaultdict(list)
     for place, absence in enumerate(absences):
         if absence is not None:

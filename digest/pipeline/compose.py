@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     # The ranking is imported where something is chosen: most runs find nothing due, and need no numpy.
     from digest.pipeline.states import States
     from digest.pipeline.vector_store import KeptEncoder
-    from digest.ranking import Model, Prepared
+    from digest.ranking import Library, Model, Prepared
 
 __all__ = ["ComposeRules", "Composer", "Draft"]
 
@@ -78,9 +78,9 @@ class Composer:
         done = 0
         for (day, now, days), group in sorted(self._groups(turns).items(), key=lambda one: one[0]):
             prepared = self.prepare(day, now, days=days)
-            wide = self._wide(group, day, now, days, prepared)
+            wide, library = self._wide(group, day, now, days, prepared), _library(prepared)
             for block in _blocks(group, BLOCK):
-                made = self._compose_block(block, day, now, prepared, wide, moment, keep_empty=not early)
+                made = self._compose_block(block, day, now, library, wide, moment, keep_empty=not early)
                 counts["issues"] += sum(bool(draft.recommendations) for draft in made)
                 counts["empty"] += sum(not draft.recommendations for draft in made)
                 counts["skipped"] = there - held - counts["issues"] - counts["empty"]
@@ -145,7 +145,7 @@ class Composer:
         block: Sequence[Turn],
         day: date,
         now: datetime,
-        prepared: "Prepared",
+        library: "Library",
         wide: "Mapping[Absence, Prepared]",
         moment: Moment,
         *,
@@ -158,7 +158,9 @@ class Composer:
         states = States()
         with self.database.read() as session:
             pairs = [turn.pair for turn in block]
-            drafts = self.draft(session, pairs, day, now, prepared, turns, wide, states=states)
+            drafts = self.draft(
+                session, pairs, day, now, library.prepared, turns, wide, states=states, library=library
+            )
         with self.database.write() as session:
             wanted = [draft for draft in drafts if keep_empty or draft.recommendations]
             made = self._still_due(session, wanted, moment)
@@ -246,18 +248,20 @@ class Composer:
         wide: "Mapping[Absence, Prepared] | None" = None,
         profiles: Sequence[Profile] | None = None,
         states: "States | None" = None,
+        library: "Library | None" = None,
     ) -> list[Draft]:
         """What each of these readers would get on that day.
 
         ``turns`` (by subscription) and ``wide`` say what they missed before; left out, it is looked up.
         ``profiles`` stand in for those that are stored, one for each pair. ``states`` takes up what is learnt
-        of them, for the caller to store.
+        of them, for the caller to store; ``library`` is what was looked up for other readers of ``prepared``.
         """
         from digest.pipeline.catch_up import recommend_with_missed
         from digest.pipeline.states import States
         from digest.pipeline.thresholds import with_thresholds
         from digest.ranking.fading import faded
 
+        library = library or _library(prepared)
         if turns is None or wide is None:
             turns, wide = self.looked_up(session, pairs, day, now, prepared)
         profiles = self._profiles(session, pairs) if profiles is None else profiles
@@ -266,7 +270,7 @@ class Composer:
         sent = _known(session, [profile.subscriber_id for profile in profiles])
         absences = [turns[row.id].absence if row.id in turns else None for _, row in pairs]
         learned = (states or States()).learned(session, profiles, prepared.model)
-        chosen = recommend_with_missed(profiles, absences, sent, prepared, wide, learned)
+        chosen = recommend_with_missed(profiles, absences, sent, library, wide, learned)
         wanted = {one.paper_id for recommendations in chosen for one in recommendations}
         views = paper_rows.get_views(session, sorted(wanted), until=now)
         checks = load_checks(session, day, now, window_of(pairs[0][1], self.rules.window_days))
@@ -374,3 +378,9 @@ def _blocks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
     rest = iter(values)
     while block := list(islice(rest, size)):
         yield block
+
+
+def _library(prepared: "Prepared") -> "Library":
+    from digest.ranking import Library
+
+    return Library(prepared)

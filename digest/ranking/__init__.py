@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digest.ranking.fitting import fit
     from digest.ranking.keeping import fingerprint, pack, unpack
     from digest.ranking.learning import Learned, learn
+    from digest.ranking.library import Library
     from digest.ranking.model import Model
     from digest.ranking.prepared import Prepared, prepare
     from digest.ranking.recommending import recommend
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Learned",
+    "Library",
     "Model",
     "Prepared",
     "closeness",
@@ -45,6 +47,7 @@ _HOMES = {
     "fitting": ("fit",),
     "keeping": ("fingerprint", "pack", "unpack"),
     "learning": ("Learned", "learn"),
+    "library": ("Library",),
     "model": ("Model",),
     "prepared": ("Prepared", "prepare"),
     "recommending": ("recommend",),

@@ -34,16 +34,18 @@ def recommend(
     already_sent: Mapping[int, Collection[int]],
     prepared: Prepared,
     learned: Sequence[Sequence[Learned]] | None = None,
+    library: Library | None = None,
 ) -> list[list[Recommendation]]:
     """Choose papers for each profile, in reading order; ``already_sent`` maps subscriber ids to paper ids.
 
     ``learned`` has what was learnt of each profile's interests, in their order; left out, it is learnt now.
+    ``library`` is what earlier calls looked up of the same candidates, in this thread.
     A score is recomputed from its ``parts`` by :func:`digest.ranking.parts.score_of`.
 
     Equal input gives equal output, whatever the order of papers, observations, profiles, interests or of
     what an interest consists of, and whoever else is served beside a reader.
     """
-    library = Library(prepared)
+    library = library or Library(prepared)
     found: list[list[Recommendation]] = []
     for readers, tastes, picks in choose(profiles, already_sent, library, learned):
         scored = score_picks(readers, picks, tastes, library)
