@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import generated
 from digest.pipeline.compose import BLOCK
+from digest.pipeline.uncollected import uncollected
 from digest.ranking import Learned, Model, Prepared, fit, learn, pack, prepare, recommend, unpack
 from digest.ranking.library import Library
 from digest.ranking.recommending import choose
@@ -88,7 +89,8 @@ def ours(
     library = Library(prepared)
     for first in range(0, len(profiles), BLOCK):  # as they are composed
         some = slice(first, first + BLOCK)
-        assert all(recommend(profiles[some], sent, prepared, learned[some], library))
+        with uncollected():
+            assert all(recommend(profiles[some], sent, prepared, learned[some], library))
     return chosen, clock.look()
 
 

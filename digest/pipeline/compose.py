@@ -21,6 +21,7 @@ from digest.pipeline.draft import Draft, empty_facts
 from digest.pipeline.due import Absence, Turn, hold_back, take_turns, window_of
 from digest.pipeline.freezing import freeze
 from digest.pipeline.moment import Moment
+from digest.pipeline.uncollected import uncollected
 from digest.schedule import is_served
 from digest.storage import days as day_rows
 from digest.storage import issues as issue_rows
@@ -80,7 +81,8 @@ class Composer:
             prepared = self.prepare(day, now, days=days)
             wide, library = self._wide(group, day, now, days, prepared), _library(prepared)
             for block in _blocks(group, BLOCK):
-                made = self._compose_block(block, day, now, library, wide, moment, keep_empty=not early)
+                with uncollected():
+                    made = self._compose_block(block, day, now, library, wide, moment, keep_empty=not early)
                 counts["issues"] += sum(bool(draft.recommendations) for draft in made)
                 counts["empty"] += sum(not draft.recommendations for draft in made)
                 counts["skipped"] = there - held - counts["issues"] - counts["empty"]

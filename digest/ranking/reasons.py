@@ -102,7 +102,9 @@ def _liked(pick: Pick, parts: Mapping[str, float], tastes: Tastes, library: Libr
     weighed: list[Weighed] = []
     if pick.author is not None:
         weighed.append((9.0, _author(pick.author)))
-    must = sorted({word for word in interest.must_keywords if stands(word, pick.row, library)})
+    must: list[str] = []
+    if interest.must_keywords:
+        must = sorted({word for word in interest.must_keywords if stands(word, pick.row, library)})
     if must:
         weighed.append((8.0, Reason("must", f"must-have {_keywords_text(must[:2])}", {"keywords": must})))
     asked = tastes.learned[pick.interest].asked
