@@ -13,16 +13,6 @@ import pytest
 from digest.storage.database import Database
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with the newest schema, made once and copied for each test."""
-    path = tmp_path_factory.mktemp("migrated") / "digest.db"
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    database.close()
-    return path
-
-
 @pytest.fixture
 def database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
     """A migrated, empty database."""

@@ -1,6 +1,7 @@
 """The command line: nothing that a person types gives a traceback, and what would be sent can be asked."""
 
 import io
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -29,14 +30,24 @@ READING = (
 
 
 @pytest.fixture
-def one_due() -> None:
-    """Three papers, one reader, one issue composed and not yet sent; the site is gone again."""
-    day = [item(number, votes=number, title=f"Übersicht {number} ∇²") for number in (1, 2, 3)]
-    with serving(DailyServer({"2026-01-12": day})) as server:
-        configure(server.url)
-        ok("subscriber", "add", READER, "--active", "--now", "2026-01-01T00:00:00Z")
-        ok("refresh", "--now", DUE)
-        ok("compose", "--now", DUE)
+def one_due(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Three papers, one reader, one issue composed and not yet sent; the site is gone again.
+
+    Made by the first test, copied for the others.
+    """
+    made = tmp_path_factory.getbasetemp() / "one-due"
+    if not made.is_dir():
+        day = [item(number, votes=number, title=f"Übersicht {number} ∇²") for number in (1, 2, 3)]
+        with serving(DailyServer({"2026-01-12": day})) as server:
+            configure(server.url)
+            ok("subscriber", "add", READER, "--active", "--now", "2026-01-01T00:00:00Z")
+            ok("refresh", "--now", DUE)
+            ok("compose", "--now", DUE)
+        shutil.copytree("data", made / "data")
+        (made / "url").write_text(server.url)
+    else:
+        shutil.copytree(made / "data", "data")
+        configure((made / "url").read_text())
 
 
 @pytest.mark.parametrize(

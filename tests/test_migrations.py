@@ -24,6 +24,8 @@ from digest.storage.database import Database
 from digest.storage.search import search_papers
 from tests.storage_rows import NOW
 
+pytestmark = pytest.mark.migrates
+
 FOLDER = Path(__file__).parent / "data" / "migrations"
 REVISIONS = sorted(path.stem for path in FOLDER.glob("*.sql"))
 Usage = namedtuple("Usage", "total used free")

@@ -23,6 +23,7 @@ from digest.storage.database import Database
 from tests.storage_rows import NOW, add_papers, add_source, make_entry
 
 pytest_plugins = ("tests.storage_fixtures",)
+pytestmark = pytest.mark.migrates
 
 ROOT = Path(digest.__file__).parents[1]
 

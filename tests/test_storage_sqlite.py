@@ -21,6 +21,7 @@ from digest.storage.faults import explain
 from tests.storage_rows import add_papers, add_source, make_entry
 
 pytest_plugins = ("tests.storage_fixtures",)
+pytestmark = pytest.mark.migrates
 
 
 def path_of(database: Database) -> Path:
