@@ -4,6 +4,7 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 partl
 usage or settings.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         # Whoever read our output has left; a second complaint at exit helps nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    finally:
+        if argv is None:
+            # The process ends here. Its last walks over the objects of all modules would find nothing to do,
+            # and take a sixth of a short command's time.
+            gc.freeze()
 
 
 def hoist(words: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ if sys.argv[1] == "serve":
     served_at = datetime.fromisoformat(os.environ.pop("DIGEST_NOW"))
     App.now = lambda self: served_at
 from digest.cli import main
-main(sys.argv[1:])
+main()
 """
 
 
