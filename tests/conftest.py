@@ -1,5 +1,6 @@
 """What every test may rely on: a closed network, no settings from outside, the shared data if present."""
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -21,6 +22,16 @@ settings.register_profile(
 )
 settings.register_profile("search", settings.get_profile("default"), derandomize=False, print_blob=True)
 settings.load_profile("default")
+
+# Loading and collecting make millions of objects that stay to the end; no walk over them finds anything.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that alone from here on, and collect what tests leave behind."""
+    gc.freeze()
+    gc.enable()
+
 
 SHARED = Path(os.environ.get("DIGEST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
