@@ -2,7 +2,8 @@
 # The workflow of this project. Every verb first makes .venv and installs the pinned requirements,
 # if that has not been done or they have changed; ./run.sh alone lists the verbs.
 set -euo pipefail
-unset CDPATH
+# The second is what containers often set; then each of the tests' many processes compiles the program anew.
+unset CDPATH PYTHONDONTWRITEBYTECODE
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
 usage() {
@@ -187,7 +188,10 @@ case $verb in
     test)
         setup
         lint
+        # The first time another core meanwhile writes the tests' bytecode, which each worker would make for itself.
+        [ -d tests/__pycache__ ] || run_pytest --collect-only >/dev/null 2>&1 &
         types
+        wait
         tests -m "not e2e" "$@" || failures=$((failures + 1))
         ;;
     lint)
