@@ -494,21 +494,22 @@ def statements(site: WebSite) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-@pytest.mark.parametrize(
-    "path", ["/admin", "/admin/subscribers", "/admin/sent", "/admin/subscribers?address=e"]
-)
 def test_five_thousand_readers_cost_as_many_queries_as_three(
-    site: WebSite, admin: TestClient, statements: list[str], path: str
+    site: WebSite, admin: TestClient, statements: list[str]
 ) -> None:
-    admin.get(path)
-    few = len(statements)
+    few = {}
+    for path in ("/admin", "/admin/subscribers", "/admin/sent", "/admin/subscribers?address=e"):
+        statements.clear()
+        admin.get(path)
+        few[path] = len(statements)
     add_readers(site, 5000)
-    admin.get(path)
-    statements.clear()
-    began = time.perf_counter()
-    page = admin.get(path)
-    took_s = time.perf_counter() - began
-    assert page.status_code == 200
-    assert len(statements) == few <= 25
-    assert took_s < 2  # 0.02 s here; a loop over readers would take minutes
-    assert len(page.content) < 200_000
+    for path in few:
+        admin.get(path)
+        statements.clear()
+        began = time.perf_counter()
+        page = admin.get(path)
+        took_s = time.perf_counter() - began
+        assert page.status_code == 200, path
+        assert len(statements) == few[path] <= 25, path
+        assert took_s < 2, path  # 0.02 s here; a loop over readers would take minutes
+        assert len(page.content) < 200_000, path

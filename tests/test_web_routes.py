@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from digest.pipeline.passwords import hash_password
 from digest.web.application import ROOMS
+from tests.test_web_admin import HASH, PASSWORD
 from tests.web_site import READER, WebSite, demo_folder, serving_web, site
 
 __all__ = ["demo_folder", "site"]
@@ -47,7 +47,6 @@ OWNER = {
 # The operator's programs: by a token, or on this machine.
 MACHINES = {"GET /metrics"}
 ONE_CLICK = "POST /u/{token}"
-PASSWORD = "a password for tests only"
 
 
 def routes_of(routes: Iterable[Any]) -> Iterator[Any]:
@@ -99,7 +98,7 @@ def ask(client: TestClient, route: str, **more: Any) -> Any:
 @pytest.fixture
 def with_admin(tmp_path: Path, demo_folder: Path) -> Iterator[WebSite]:
     """An installation whose pages for the operator are on."""
-    settings = {"admin_password_hash": hash_password(PASSWORD)}
+    settings = {"admin_password_hash": HASH}
     with serving_web(tmp_path / "data", demo_folder, **settings) as made:
         yield made
 
