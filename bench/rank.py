@@ -82,13 +82,14 @@ def ours(
 ) -> tuple[float, float]:
     """Return seconds for scores and selection of all, and for recommendations with reasons."""
     sent = {profile.subscriber_id: frozenset(range(1, 60)) for profile in profiles}
-    clock = Clock()
-    for _ in choose(profiles, sent, Library(prepared), learned):
-        pass
-    chosen = clock.look()
-    library = Library(prepared)
-    for first in range(0, len(profiles), BLOCK):  # as they are composed
-        some = slice(first, first + BLOCK)
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(profiles), BLOCK)]  # as they are composed
+    clock, library = Clock(), Library(prepared)
+    for some in blocks:
+        with uncollected():
+            for _ in choose(profiles[some], sent, library, learned[some]):
+                pass
+    chosen, library = clock.look(), Library(prepared)
+    for some in blocks:
         with uncollected():
             assert all(recommend(profiles[some], sent, prepared, learned[some], library))
     return chosen, clock.look()
