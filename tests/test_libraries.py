@@ -94,6 +94,18 @@ def test_entries_of_other_programs_with_other_ids_and_dates() -> None:
     assert (paper.title, paper.year, paper.venue, paper.arxiv_id) == ("T: S", 2021, "Nature", None)
 
 
+@pytest.mark.parametrize(
+    ("less", "greater"),
+    [("<", ">"), (r"{\textless}", r"{\textgreater}"), (r"\textless{}", r"\textgreater{}"), ("$<$", "{$>$}")],
+)
+def test_a_doi_keeps_its_brackets_however_they_are_written(less: str, greater: str) -> None:
+    """Without what follows them it would be that of every paper of the issue."""
+    paper = only(
+        f"@article{{a, title={{T}}, doi={{10.1002/(SICI)1097(1998)17:15{less}16::A-X8{greater}3.0.CO;2-2}}}}"
+    )
+    assert paper.doi == "10.1002/(sici)1097(1998)17:15<16::a-x8>3.0.co;2-2"
+
+
 # --- RIS -------------------------------------------------------------------------------------------
 
 

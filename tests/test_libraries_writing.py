@@ -31,7 +31,10 @@ def papers(kind: str) -> st.SearchStrategy[LibraryPaper]:
         abstract=line,
         authors=st.lists(name.filter(bool), max_size=4).map(tuple),
         arxiv_id=st.none() | st.sampled_from(["1706.03762", "math/0309136"]),
-        doi=st.none() | st.sampled_from(["10.1000/a_b(c)1", "10.1002/x;y#z&w%20"]),
+        doi=st.none()
+        | st.sampled_from(
+            ["10.1000/a_b(c)1", "10.1002/(sici)1(1998)1:1<1::a-x8>3.0.co;2-2", "10.1002/x;y#z&w%20"]
+        ),
         other_ids=st.sampled_from([(), (("pmcid", "PMC12"), ("pmid", "31452104")), (("acl", "N19-1423"),)]),
         url=st.none() | st.sampled_from(["https://example.org/a_b%20c?d=e&f#g~h", "http://ü.example/@x(y"]),
         year=st.none() | st.integers(1500, 2099),

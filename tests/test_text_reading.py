@@ -91,6 +91,10 @@ def test_parse_arxiv_id(text: str, expected: str | None) -> None:
     assert parse_arxiv_id(text) == expected
 
 
+# Cut at its bracket it would be the same for all papers of an issue.
+SICI = "10.1002/(sici)1097(1998)17:15<1661::aid-x8>3.0.co;2-2"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -98,6 +102,11 @@ def test_parse_arxiv_id(text: str, expected: str | None) -> None:
         ("doi:10.1000/xyz(1), and more", "10.1000/xyz(1)"),
         ("(see 10.1000/xyz).", "10.1000/xyz"),
         ("https://doi.org/10.1000%2Fabc?x=1#top", "10.1000/abc"),
+        ("10.1002/(SICI)1097(1998)17:15<1661::AID-X8>3.0.CO;2-2.", SICI),
+        ("https://doi.org/10.1002/(SICI)1097(1998)17:15%3C1661::AID-X8%3E3.0.CO;2-2", SICI),
+        ("10.1002/(SICI)1097(1998)17:15&lt;1661::AID-X8&gt;3.0.CO;2-2", SICI),
+        ("<a>10.1000/abc<br>5 pages</a>", "10.1000/abc"),
+        ("<https://doi.org/10.1000/abc>, 2.0", "10.1000/abc"),
         ("10.1000/", None),
         ("110.1000/x", None),
         ("10.12/x", None),

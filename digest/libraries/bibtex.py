@@ -63,6 +63,8 @@ _START: Final = re.compile(r"@\w*[ \t]*[{(]")
 _NEXT_PART: Final = re.compile(r"(?<!\\)[{}\"#]")
 _MACRO_URL: Final = re.compile(r"\\(?:url|href)\s?\{([^{}]*)\}")
 _ESCAPED: Final = re.compile(r"\\([_%&#~$])")
+# The brackets of old DOIs, as programs write them.
+_BRACKET: Final = re.compile(r"\{?\\text(less|greater)(?:\{\}|\}|\s)?|\{?\$([<>])\$\}?")
 
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
 
@@ -219,6 +221,7 @@ def _first(raw: Mapping[str, str], names: Iterable[str]) -> str:
 def _verbatim(value: str) -> str:
     """An id or address, which BibTeX takes as it stands, and other programs escape."""
     value = value.strip()[:MAX_NOTE]
+    value = _BRACKET.sub(lambda found: found[2] or {"less": "<", "greater": ">"}[found[1]], value)
     match = _MACRO_URL.search(value)
     return _ESCAPED.sub(r"\1", match[1] if match else value).strip("{} ")
 

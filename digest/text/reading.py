@@ -21,8 +21,12 @@ _ARXIV_NAMED: Final = re.compile(
     rf"|/papers/|alphaxiv\.org/(?:abs|overview)/){_ARXIV}{_ARXIV_END}",
     re.IGNORECASE,
 )
-# https://www.crossref.org/blog/dois-and-matching-regular-expressions/
-_DOI: Final = re.compile(r"(?<![0-9A-Za-z.])10\.[0-9]{4,9}/[^\s\"<>\x00-\x1f\\]{1,200}")
+# https://www.crossref.org/blog/dois-and-matching-regular-expressions/; many from before 2000 hold a SICI
+# (ANSI/NISO Z39.56), with pages between angle brackets: 10.1002/(SICI)…:1<1::AID-X>3.0.CO;2-A
+_IN_DOI: Final = r"[^\s\"<>\x00-\x1f\\]"
+_DOI: Final = re.compile(
+    rf"(?<![0-9A-Za-z.])10\.[0-9]{{4,9}}/{_IN_DOI}{{1,200}}(?:<[0-9A-Za-z:._-]{{1,40}}>[0-9]\.[0-9]{_IN_DOI}{{1,20}})?"
+)
 _COUNT: Final = re.compile(
     r"(?P<number>[0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,12}(?:\.[0-9]{1,6})?)\s?(?P<unit>[kmb]?)"
 )
@@ -61,7 +65,9 @@ def parse_doi(text: str) -> str | None:
     """The first DOI in ``text``, in lower case, without punctuation that ends a sentence."""
     text = text[:_SHORT]
     is_address = "://" in text
-    match = _DOI.search(unquote(text) if is_address and "%" in text else text)
+    is_quoted = "%" in text and (is_address or "%3C" in text.upper())
+    text = (unquote(text) if is_quoted else text).replace("&lt;", "<").replace("&gt;", ">")
+    match = _DOI.search(text)
     if not match:
         return None
     doi = match[0].lower()
