@@ -94,6 +94,25 @@ def test_entries_of_other_programs_with_other_ids_and_dates() -> None:
     assert (paper.title, paper.year, paper.venue, paper.arxiv_id) == ("T: S", 2021, "Nature", None)
 
 
+@pytest.mark.parametrize("value", ["{No {comma} here, a = {b}}", '"No {comma} here, a = {b}"'])
+def test_a_missing_comma_between_two_fields_joins_them_not(value: str) -> None:
+    paper = only(f"@article{{a, title = {value}\n  year = 2007\n  doi={{10.5555/a}}, journal={{Nature}}}}")
+    assert paper.title == "No comma here, a = b"
+    assert (paper.year, paper.doi, paper.venue) == (2007, "10.5555/a", "Nature")
+
+
+def test_a_rich_library_is_none_of_braces_and_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs export twenty fields, each in braces of its own; what is no more than marks is refused."""
+    fields = ",\n".join(f"f{number} = {{{{one, two}}}}" for number in range(20))
+    words = "words of an abstract, " * 40
+    entry = f"@article{{k, title={{{{T}}}}, abstract={{{words}}},\n{fields}}}\n"
+    monkeypatch.setattr("digest.libraries.bibtex.MAX_MARKS", 1000)
+    assert len(read(20 * entry).papers) == 20
+    assert read("@article{k, a={" + "{},=" * 1000 + "}}").problems == (
+        "the file is no library: it is made of braces and commas",
+    )
+
+
 @pytest.mark.parametrize(
     ("less", "greater"),
     [("<", ">"), (r"{\textless}", r"{\textgreater}"), (r"\textless{}", r"\textgreater{}"), ("$<$", "{$>$}")],
@@ -175,6 +194,53 @@ def test_a_list_has_ids_titles_and_links_in_any_order() -> None:
     ]
     assert found.papers[-1].other_ids == (("pmid", "31452104"),)
     assert [problem.split(" ")[1] for problem in found.problems] == ["9", "10"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2101.00001, 2101.00002v2; 10.5555/a",
+        "2101.00001,2101.00002,10.5555/a",
+        "https://arxiv.org/abs/2101.00001 | https://arxiv.org/pdf/2101.00002v1.pdf | https://doi.org/10.5555/a",
+        "arXiv:2101.00001 arXiv:2101.00002 (doi:10.5555/A).",
+    ],
+)
+def test_a_line_of_nothing_but_ids_is_a_paper_for_each(line: str) -> None:
+    found = read(line)
+    assert [(one.arxiv_id or one.doi, one.title, one.line) for one in found.papers] == [
+        ("2101.00001", "", 1),
+        ("2101.00002", "", 1),
+        ("10.5555/a", "", 1),
+    ]
+    assert found.problems == ()
+
+
+def test_two_ids_of_one_paper_are_one_paper() -> None:
+    for line in (
+        "arXiv:2101.00001 10.5555/a",
+        "2101.00001 https://arxiv.org/pdf/2101.00001v3",
+        "A title 2101.00001",
+    ):
+        assert only(line).arxiv_id == "2101.00001"
+
+
+@pytest.mark.parametrize(
+    ("line", "doi"),
+    [
+        ("<https://doi.org/10.5555/abc>.", "10.5555/abc"),
+        ("10.5555/s0140(20)30183(5)", "10.5555/s0140(20)30183(5)"),
+        ("(see 10.5555/abc).", "10.5555/abc"),
+        ("“10.5555/abc”,", "10.5555/abc"),
+        ("10.5555/abc # to be read", "10.5555/abc"),
+    ],
+)
+def test_what_stands_around_an_id_is_none_of_it(line: str, doi: str) -> None:
+    paper = only(line)
+    assert (paper.doi, paper.title) == (doi, "see" if "see" in line else "")
+
+
+def test_an_id_of_pubmed_central_needs_no_name() -> None:
+    assert only("PMC1234567").other_ids == (("pmcid", "PMC1234567"),)
 
 
 # --- what a file is --------------------------------------------------------------------------------

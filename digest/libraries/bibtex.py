@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from bibtexparser.model import Block, Entry, ParsingFailedBlock, String
@@ -51,16 +51,19 @@ KINDS: Final = {name: kind for kind, name in TYPES.items()} | {
 VENUES: Final = ("journal", "journaltitle", "booktitle", "school", "institution", "publisher")
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
-# bibtexparser takes time for each entry and each of these marks, so both are bounded. 20,000 entries of a
-# real library have a quarter of these marks and take about a second.
+# bibtexparser takes time for each entry and each of these marks, so both are bounded. In libraries every
+# tenth letter or less is one; 20,000 entries with all that programs export have some three million.
 MAX_MARKS: Final = 2_500_000
 MARKS: Final = '{}",='
+USUAL_MARKS: Final = 0.2
 # What all uses of @string abbreviations together may bring: they can be nested to any size.
 MAX_BROUGHT: Final = 1_000_000
 MAX_PARTS: Final = 30
 
 _START: Final = re.compile(r"@\w*[ \t]*[{(]")
 _NEXT_PART: Final = re.compile(r"(?<!\\)[{}\"#]")
+_NEXT_FIELD: Final = re.compile(r"\s{0,200}([A-Za-z][A-Za-z0-9_-]{1,40})\s{0,20}=\s{0,20}(?=[{\"0-9A-Za-z])")
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,40}(?=\s)")
 _MACRO_URL: Final = re.compile(r"\\(?:url|href)\s?\{([^{}]*)\}")
 _ESCAPED: Final = re.compile(r"\\([_%&#~$])")
 # The brackets of old DOIs, as programs write them.
@@ -116,6 +119,33 @@ def _parts(value: str) -> list[str]:
     return [*parts, value[start:]]
 
 
+def _fields_of(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Name and value of each field; where the comma between two is missing, they come as one value."""
+    for one in entry.fields:
+        name, value = one.key, one.value.strip()
+        for _ in range(MAX_PARTS):
+            end = _end(value)
+            following = _NEXT_FIELD.match(value, end) if end else None
+            if following is None:
+                break
+            yield name.lower(), value[:end]
+            name, value = following[1], value[following.end() :]
+        yield name.lower(), value
+
+
+def _end(value: str) -> int:
+    """Where the braces, quotes or word end that a value begins with; 0 where they do not."""
+    if not value.startswith(("{", '"')):
+        word = _WORD.match(value)
+        return word.end() if word else 0
+    depth = 0
+    for mark in _NEXT_PART.finditer(value):
+        depth += {"{": 1, "}": -1}.get(mark[0], 0)
+        if depth == 0 and mark.start() and mark[0] == {"{": "}"}.get(value[0], '"'):
+            return mark.end()
+    return 0
+
+
 def read_bibtex(text: str, found: Collector) -> None:
     """Every entry that can be read is a paper; of the others the line and what is wrong is told."""
     text = _bounded(text, found)
@@ -146,7 +176,7 @@ def _bounded(text: str, found: Collector) -> str:
             found.tell(f"line {line}", f"and what follows were not read: more than {MAX_ENTRIES:,} entries")
             text = text[: start.start()]
             break
-    if sum(map(text.count, MARKS)) > MAX_MARKS:
+    if sum(map(text.count, MARKS)) > max(MAX_MARKS, USUAL_MARKS * len(text)):
         found.tell("the file", "is no library: it is made of braces and commas")
         return ""
     return text
@@ -173,10 +203,9 @@ def _named(key: str) -> str:
 
 def _read_entry(entry: Entry, line: int, abbreviations: _Abbreviations) -> RawPaper:
     raw: dict[str, str] = {}
-    for one in entry.fields:
-        name = one.key.lower()
+    for name, value in _fields_of(entry):
         if name in _FIELDS:
-            raw.setdefault(name, abbreviations.resolve(one.value))
+            raw.setdefault(name, abbreviations.resolve(value))
     eprint, archive = raw.get("eprint", ""), raw.get("archiveprefix") or raw.get("eprinttype", "")
     others = {name: from_latex(raw[name], limit=MAX_VENUE) for name in OTHER_IDS if name in raw}
     if archive.lower() == "pubmed":

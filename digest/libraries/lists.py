@@ -14,12 +14,19 @@ MAX_TOKENS: Final = 60
 
 _BULLET: Final = re.compile(r"\s{0,20}(?:[-*•‣–]\s|\[?[0-9]{1,4}[.)\]]\s)\s{0,20}")
 _NAMED: Final = re.compile(r"(?i)\b(arxiv|doi|pmid|pmcid)\s?:\s{1,3}(?=\S)")
-_AROUND: Final = "()[]<>{},;\"'“”"
+# What parts two ids that stand without a space between them.
+_GLUE: Final = re.compile(r"(?i)[,;|](?=10\.[0-9]{4}|(?:arxiv|doi|https?):|[0-9]{4}\.[0-9]{4,5})")
+_PMC: Final = re.compile(r"PMC[0-9]{4,9}")
+_BEFORE: Final = "()[]<>{},;\"'“”"
+_AFTER: Final = "[]<>{},;\"'“”.:"
 _LETTER: Final = re.compile(r"\w")
 
 
 def read_list(text: str, found: Collector) -> None:
-    """Every line is a paper; empty lines and those that begin with ``#`` are not."""
+    """Every line is a paper, or several where it has nothing but ids of several.
+
+    Empty lines and those that begin with ``#`` are none; what follows ``#`` after an id is a remark.
+    """
     for number, line in enumerate(text.split("\n"), start=1):
         if number > MAX_LINES:
             found.tell(
@@ -29,25 +36,49 @@ def read_list(text: str, found: Collector) -> None:
         stripped = line.strip()
         if not stripped or stripped.startswith(("#", "%", "//")):
             continue
-        if found.must_stop():
-            return
         if not _LETTER.search(stripped):
             found.tell(f"line {number}", "holds no words")
             continue
-        found.add(_read_line(stripped[:MAX_LINE], number), f"line {number}")
+        for raw in _each(_read_line(stripped[:MAX_LINE], number)):
+            if found.must_stop():
+                return
+            found.add(raw, f"line {number}")
+
+
+def _each(raw: RawPaper) -> list[RawPaper]:
+    """The papers of a line: one with all that it tells, or one for each id where only such stand there."""
+    told = [*raw.ids, *raw.urls]
+    several = (len({parse(one) for one in told} - {None}) > 1 for parse in (parse_arxiv_id, parse_doi))
+    if raw.title or not any(several):
+        return [raw]
+    return [RawPaper(ids=[one], urls=[one], line=raw.line) for one in dict.fromkeys(told)]
+
+
+def _bare(token: str) -> str:
+    """A word without the marks around it; a bracket that it opens itself is its own."""
+    token = token.lstrip(_BEFORE).rstrip(_AFTER)
+    while token.endswith(")") and token.count("(") < token.count(")"):
+        token = token[:-1].rstrip(_AFTER)
+    return token
 
 
 def _read_line(line: str, number: int) -> RawPaper:
-    raw, words, others = RawPaper(line=number), [], {}
+    raw = RawPaper(line=number)
+    words: list[str] = []
     ids: list[str] = []
     urls: list[str] = []
-    line = _NAMED.sub(r"\1:", _BULLET.sub("", line, count=1))
+    others: dict[str, str] = {}
+    line = _GLUE.sub(" ", _NAMED.sub(r"\1:", _BULLET.sub("", line, count=1)))
     tokens = line.split()
-    for token in tokens[:MAX_TOKENS]:
-        bare = token.strip(_AROUND).rstrip(".:")
-        kind, _, value = bare.partition(":")
+    for place, token in enumerate(tokens):
+        bare = _bare(token)
+        kind, _, value = ("pmcid", "", bare) if _PMC.fullmatch(bare) else bare.partition(":")
         pattern = OTHER_IDS.get(kind.lower())
-        if pattern is not None and pattern.fullmatch(value):
+        if token.startswith("#") and (ids or urls or others) and not words:
+            break
+        if place >= MAX_TOKENS:
+            words.append(token)
+        elif pattern is not None and pattern.fullmatch(value):
             others[kind.lower()] = value
         elif bare.startswith(("http://", "https://", "www.")):
             urls.append(bare if "://" in bare else f"https://{bare}")
@@ -55,7 +86,6 @@ def _read_line(line: str, number: int) -> RawPaper:
             ids.append(bare)
         else:
             words.append(token)
-    words += tokens[MAX_TOKENS:]
     raw.ids, raw.urls, raw.others = ids, [url for url in urls if safe_url(url)], others
     raw.title = plain(" ".join(words)).strip(" -–—,;:|()[]")
     return raw
