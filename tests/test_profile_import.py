@@ -321,6 +321,21 @@ class TestGivenBack:
         assert second.pop("consents") != first.pop("consents")
         assert second == first | {"address": "bo@example.org"}
 
+    def test_papers_of_one_title_stay_two(self, server: DailyServer) -> None:
+        same = "".join(f"@article{{k{one}, title={{Editorial}}, doi={{10.5555/{one}}}}}\n" for one in "ab")
+        assert bring(write("refs.bib", same))["interests"] == [{"name": LIKED, "papers": 2}]
+        write("profile.json", ok("profile", "export", READER).out)
+        ok("subscriber", "add", "bo@example.org", "--active")
+        bring("profile.json", reader="bo@example.org")
+        dois = [one["DOI"] for one in ok("profile", "export", "bo@example.org", "--format", "csl").json]
+        assert dois == ["10.5555/a", "10.5555/b"]
+
+    def test_a_profile_of_something_else_is_told_in_words(self, server: DailyServer) -> None:
+        interests = {"interests": [{"name": "x", "examples": [5]}]}
+        whole = {"format": "paper-digest-profile", "version": 1, "wishes": interests}
+        ran = run("profile", "import", READER, write("profile.json", json.dumps(whole)))
+        assert (ran.code, "not what it should be" in ran.err) == (2, True)
+
     def test_what_was_liked_is_among_the_papers(self, server: DailyServer) -> None:
         for paper, kind in (("2601.90001", "more"), ("2601.90002", "saved"), ("2601.90003", "less")):
             ok("feedback", "add", READER, paper, kind)

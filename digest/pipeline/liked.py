@@ -97,8 +97,15 @@ def together(*lists: Iterable[ExamplePaper]) -> tuple[ExamplePaper, ...]:
     found: dict[object, ExamplePaper] = {}
     for papers in lists:
         for one in papers:
-            found.setdefault(one["paper_id"] or normalise(one["title"]) or one["title"], one)
+            found.setdefault(_key(one), one)
     return tuple(found.values())
+
+
+def _key(one: ExamplePaper) -> object:
+    """What tells a paper: its number here, else its ids, else its title."""
+    told = one.get("told", {})
+    ids = told.get("arxiv_id"), told.get("doi"), *told.get("other_ids", {}).items()
+    return one["paper_id"] or (ids if any(ids) else normalise(one["title"]) or one["title"])
 
 
 def with_liked(interests: Sequence[InterestWish], papers: Sequence[ExamplePaper]) -> tuple[InterestWish, ...]:

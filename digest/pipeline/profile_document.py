@@ -222,25 +222,24 @@ def _read_wishes(value: object, places: frozenset[int]) -> Wishes:
     return replace(wishes, interests=tuple(_with_places(one, told) for one in wishes.interests))
 
 
-def _told_places(interests: object, places: frozenset[int]) -> dict[tuple[str, str], int]:
-    """By the name of an interest and the title of its example: which paper that is."""
-    found: dict[tuple[str, str], int] = {}
+def _told_places(interests: object, places: frozenset[int]) -> dict[tuple[str, str], list[int | None]]:
+    """By the name of an interest and the title of its examples: which papers those are, in their order."""
+    found: dict[tuple[str, str], list[int | None]] = {}
     for one in interests if isinstance(interests, list) else ():
         for example in one["examples"] if isinstance(one.get("examples"), list) else ():
             place = example.get("paper")
-            if type(place) is int and place in places:
-                key = (
-                    clean_text(one["name"], limit=200),
-                    clean_text(_text(example.get("title")), limit=2000),
-                )
-                found[key] = place
+            key = clean_text(one["name"], limit=200), clean_text(_text(example.get("title")), limit=2000)
+            found.setdefault(key, []).append(place if type(place) is int and place in places else None)
     return found
 
 
-def _with_places(interest: InterestWish, told: Mapping[tuple[str, str], int]) -> InterestWish:
+def _with_places(
+    interest: InterestWish, told: Mapping[tuple[str, str], Sequence[int | None]]
+) -> InterestWish:
     examples = []
+    waiting = {title: iter(found) for (name, title), found in told.items() if name == interest.name}
     for one in interest.examples:
-        place = told.get((interest.name, one["title"]))
+        place = next(waiting.get(one["title"], iter(())), None)
         examples.append({**one, "paper_id": None if place is None else place + 1})
     return replace(interest, examples=tuple(examples))  # type: ignore[arg-type]
 
