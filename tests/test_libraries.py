@@ -246,6 +246,31 @@ def test_an_id_of_pubmed_central_needs_no_name() -> None:
 # --- what a file is --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("\nPMID- 31452104\nOWN - NLM\nTI  - A title\n", "PubMed"),
+        ("%0 Journal Article\n%T A title\n", "EndNote"),
+        ("FN Clarivate Analytics Web of Science\nVR 1.0\nPT J\n", "Web of Science"),
+        ('"Key","Item Type","Publication Year","Title"\n"A","x","2001","T"\n', "a table"),
+        ("title,authors,year,venue\nOne,Ada Example,2001,\n", "a table"),
+        ("id\tTitle\tdoi\n1\tOne\t10.5555/a\n", "a table"),
+    ],
+)
+def test_another_format_is_told_and_no_line_of_it_is_a_title(text: str, what: str) -> None:
+    found = read(text, "x.txt")
+    assert found.papers == ()
+    assert found.problems[0].startswith(f"the file is {what}")
+    assert len(found.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["What is in a title, a name, a word\n2101.00001\n", "Title\nAnother, one, two\n"]
+)
+def test_titles_with_commas_are_no_table(text: str) -> None:
+    assert len(read(text).papers) == 2
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
 @pytest.mark.parametrize("name", ["", "x.bib", "x.ris", "x.txt", "../../etc/passwd"])
 def test_a_file_is_recognised_by_its_content_in_every_encoding(encoding: str, name: str) -> None:

@@ -266,6 +266,15 @@ class TestAnOpml:
         assert alone["keywords"] == ["Alone"]
         assert titles("Retrieval") == ["Invented paper number 4"]
 
+    def test_links_to_papers_in_no_interest_are_papers_that_are_liked(self, server: DailyServer) -> None:
+        links = (
+            '<opml version="2.0"><body><outline text="Known" type="link" url="https://arxiv.org/abs/2601.90004"/>'
+            '<outline text="Feed" xmlUrl="https://arxiv.org/rss/2601.90003"/></body></opml>'
+        )
+        found = bring(write("links.opml", links))
+        assert (found["matched"], found["interests"]) == (1, [{"name": LIKED, "papers": 1}])
+        assert found["unmatched"] == ["links.opml: the feed “Feed” (https://arxiv.org/rss/2601.90003)"]
+
     def test_joins_interests_of_the_same_name(self, server: DailyServer) -> None:
         ok("interest", "add", READER, "--name", "Retrieval", "--keyword", "mine")
         bring(write("mine.opml", OPML))
@@ -356,7 +365,7 @@ class TestGivenBack:
 class TestInWords:
     def test_what_came_of_it_is_told(self, server: DailyServer) -> None:
         ran = ok("profile", "import", READER, write("refs.bib", BIBTEX))
-        assert ran.out == f"3 papers are stored here, 1 wait until they are read\n  {LIKED}: 5 papers\n"
+        assert ran.out == f"3 papers are stored here, 1 waits until it is read\n  {LIKED}: 5 papers\n"
         assert "line 7" in ran.err
         assert "all of them are there already" in ok("profile", "import", READER, "refs.bib").out
         told = ok("profile", "show", READER).out

@@ -133,10 +133,11 @@ def _read_remote(
 def _print_imported(done: "Imported", *, dry_run: bool) -> None:
     if dry_run:
         note("digest: nothing was changed; this is what would be")
+    stored = f"{_papers(done.matched)} {'is' if done.matched == 1 else 'are'} stored here"
     print_lines(
-        f"{done.matched:,} papers are stored here, {done.pending:,} wait until they are read",
+        f"{stored}, {done.pending:,} wait{'s until it is' if done.pending == 1 else ' until they are'} read",
         *(
-            f"  {name}: " + (f"{number:,} papers" if number else "nothing new of papers")
+            f"  {name}: " + (_papers(number) if number else "nothing new of papers")
             for name, number in done.interests.items()
         ),
         *(() if done.interests else ("  all of them are there already",)),
@@ -145,6 +146,10 @@ def _print_imported(done: "Imported", *, dry_run: bool) -> None:
         note(f"digest: {text}")
     if len(done.unmatched) > MOST_TOLD:
         note(f"digest: and {len(done.unmatched) - MOST_TOLD:,} more like these (--json lists all)")
+
+
+def _papers(number: int) -> str:
+    return f"{number:,} paper{'' if number == 1 else 's'}"
 
 
 def export_profile(
@@ -183,10 +188,11 @@ def show_profile(context: typer.Context, email: Email, as_json: Json = False) ->
 
 
 def _interest_lines(one: dict[str, Any]) -> str:
-    papers = f"{one['papers']:,} papers" if one["papers"] else ""
+    papers = _papers(one["papers"]) if one["papers"] else ""
     if one["pending"]:
         papers += f" ({one['pending']:,} of them are not read yet, and count by their words)"
-    return interest_line(one) + (f"; {papers}" if papers else "")
+    line = interest_line(one)
+    return line + ("" if line.endswith(": ") or not papers else "; ") + papers
 
 
 def reset_profile(

@@ -22,6 +22,15 @@ _BIBTEX: Final = re.compile(r"^[ \t]*@[ \t]*[A-Za-z]{2,40}[ \t]*[{(]", re.MULTIL
 _RIS: Final = re.compile(r"^\s{0,20}TY {1,2}- ?[A-Za-z]", re.MULTILINE)
 _MARKUP: Final = re.compile(r"\s{0,200}<(?:\?xml|!doctype|html|[a-z:]{1,20}[\s>])", re.IGNORECASE)
 _RDF: Final = re.compile(r"<rdf:RDF\b")
+# Lists of references that none of our readers reads: as plain lists each of their lines would be a title.
+_TITLE: Final = r"(?:[^\n]{0,2000}[,;\t])?\"?(?:(?:article|document|paper) )?title\"?[,;\t\n]"
+_CELL: Final = r"\"?[\w ./()-]{1,40}\"?"
+_FOREIGN: Final = (
+    ("PubMed's own format", re.compile(r"\s{0,20}PMID ?- [0-9]")),
+    ("Web of Science's own format", re.compile(r"\s{0,20}FN (?:Clarivate|Thomson|ISI)")),
+    ("EndNote's own format", re.compile(r"\s{0,20}%0 [A-Z]")),
+    ("a table", re.compile(rf"(?={_TITLE})\s{{0,20}}{_CELL}(?:[,;\t]{_CELL}){{2,200}}\n", re.IGNORECASE)),
+)
 _BINARY: Final = ("%PDF-", "PK\x03\x04", "\x89PNG", "\x1f\x8b", "Rar!")
 
 Reader = Callable[[str, Collector], None]
@@ -48,8 +57,10 @@ def read_library(
         return Library(problems=("the file is empty",))
     if text.startswith(_BINARY) or "\0" in text[:HEAD]:
         return Library(problems=("the file is no text; export it as BibTeX, RIS or CSL-JSON, please",))
+    what = next((name for name, look in _FOREIGN if look.match(text)), "")
     if _MARKUP.match(text):
         what = "Zotero RDF" if _RDF.search(text[:HEAD]) else "XML or a web page"
+    if what:
         problem = f"the file is {what}; export it as BibTeX, RIS or CSL-JSON, please"
         return Library(problems=(problem,))
     found = Collector(max_papers, max_problems)

@@ -94,7 +94,7 @@ def _read_opml(brought: Brought, name: str, data: bytes) -> None:
     for outline in outlines:
         if _is_interest(outline):
             _read_interest(brought, name, outline)
-        else:
+        elif outline.is_feed or not _read_paper(brought, name, outline, None):
             _tell(brought, name, outline)
 
 
@@ -134,14 +134,15 @@ def _read_interest(brought: Brought, name: str, outline: Outline) -> None:
     brought.interests.append(InterestWish(name=title, about=" ".join(about), **lists))
 
 
-def _read_paper(brought: Brought, name: str, outline: Outline, interest: str) -> bool:
-    """Take an outline that is a paper: one of ours, or a link that tells an id."""
+def _read_paper(brought: Brought, name: str, outline: Outline, interest: str | None) -> bool:
+    """Take an outline that is a paper: one of ours, or a link that tells an id. It may be of no interest."""
     paper = make_paper(RawPaper(title=outline.text, urls=[outline.url], arxiv=outline.text))
     is_told = outline.kind == PAPER or (paper is not None and (paper.arxiv_id or paper.doi))
     if paper is None or not is_told:
         return False
     if parse_arxiv_id(outline.text):
         paper = make_paper(RawPaper(urls=[outline.url], arxiv=outline.text)) or paper
-    brought.collections.setdefault(interest, []).append(len(brought.papers))
+    if interest is not None:
+        brought.collections.setdefault(interest, []).append(len(brought.papers))
     brought.add([paper], name)
     return True

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from digest.errors import UsageError
 from digest.libraries import read_library
 from digest.pipeline.examples import resolve_paper
-from digest.pipeline.recognising import MAX_ABSTRACT, recognise
+from digest.pipeline.recognising import MAX_ABSTRACT, distinct, recognise
 from digest.pipeline.wishes import ExamplePaper, InterestWish
 from digest.storage import papers as paper_rows
 from digest.storage.database import Database
@@ -78,7 +78,7 @@ def read_upload(database: Database, name: str, data: bytes, *, most: int = MAX_P
     """
     library = read_library(name, data)
     with database.read() as session:
-        found = recognise(session, library.papers[:most])
+        found = recognise(session, distinct(library.papers[:most])[0])
     problems = library.problems
     if len(library.papers) > most:
         problems = (
