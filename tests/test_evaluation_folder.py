@@ -203,6 +203,19 @@ def test_a_user_without_test_rows_is_told(tmp_path: Path) -> None:
         read_folder(folder, users=tmp_path / "users")
 
 
+def test_users_that_name_nobody_are_told(tmp_path: Path) -> None:
+    folder = invent().write(tmp_path)
+    (tmp_path / "users").write_text("\n\n")
+    with pytest.raises(UsageError, match="users: it names no reader"):
+        read_folder(folder, users=tmp_path / "users")
+
+
+def test_a_file_in_place_of_the_folder_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"candidates\.txt cannot be read: Not a directory$"):
+        read_folder(tmp_path / "file")
+
+
 def test_a_profile_size_that_nobody_has_is_told(tmp_path: Path) -> None:
     folder = invent(liked=6).write(tmp_path)
     with pytest.raises(UsageError, match="no reader has test rows and 7 train rows"):

@@ -160,6 +160,8 @@ def _chosen(path: Path, names: Sequence[str], has_test: NDArray[np.bool_]) -> ND
         if place is None or not has_test[place]:
             raise UsageError(f"{path}:{at}: {name} has no test rows in {LIKES}")
         chosen[place] = True
+    if not chosen.any():
+        raise UsageError(f"{path}: it names no reader")
     return chosen
 
 
@@ -238,7 +240,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}:{at}: this is not text in UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path} cannot be read: {why}") from error
 
 
 def _open(path: Path) -> BinaryIO | gzip.GzipFile:
