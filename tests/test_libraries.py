@@ -1,5 +1,6 @@
 """Reading libraries: every good entry of a file is a paper, and of every other the line is told."""
 
+import json
 import time
 
 import pytest
@@ -176,6 +177,30 @@ def test_csl_json_is_read_from_zotero_and_from_crossref() -> None:
     assert (first.note, first.other_ids) == ("one\ntwo", (("pmid", "31452104"),))
     assert (second.title, second.venue) == ("From Crossref", "Nature")
     assert found.problems == ("item 3 is no paper", "item 4 has neither a title nor an arXiv id or DOI")
+
+
+@pytest.mark.parametrize("is_answer", [False, True])
+@pytest.mark.parametrize("is_object", [False, True])
+def test_a_file_of_zoteros_own_items_is_read_without_notes_and_files(
+    is_answer: bool, is_object: bool
+) -> None:
+    items: list[dict[str, object]] = [
+        {
+            "itemType": "journalArticle",
+            "title": "One",
+            "abstractNote": "Of it.",
+            "DOI": "10.5555/a",
+            "date": "2001",
+            "creators": [{"creatorType": "author", "firstName": "Ada", "lastName": "Example"}],
+        },
+        {"itemType": "note", "note": "x"},
+        {"itemType": "attachment", "title": "Full Text PDF"},
+    ]
+    if is_answer:
+        items = [{"key": "A", "data": one} for one in items]
+    paper = only(json.dumps({"items": items} if is_object else items))
+    assert (paper.title, paper.abstract, paper.authors) == ("One", "Of it.", ("Ada Example",))
+    assert (paper.doi, paper.year, paper.kind) == ("10.5555/a", 2001, "article")
 
 
 def test_a_list_has_ids_titles_and_links_in_any_order() -> None:

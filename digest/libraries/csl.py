@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from digest.libraries import zotero
 from digest.libraries.keys import with_keys
 from digest.libraries.paper import MAX_ENTRIES, OTHER_IDS, Collector, LibraryPaper, RawPaper
 from digest.text import plain
@@ -32,7 +33,10 @@ MAX_DIGITS: Final = 18
 
 
 def read_csl_json(text: str, found: Collector) -> None:
-    """Every item that can be read is a paper; a list of items, or an object with ``items``."""
+    """Every item that can be read is a paper; a list of items, or an object with ``items``.
+
+    Zotero's own items are read too; what hangs on them (files, notes) is no paper.
+    """
     try:
         items = json.loads(text, parse_int=_bounded, parse_constant=lambda _: None)
     except RecursionError:
@@ -50,7 +54,11 @@ def read_csl_json(text: str, found: Collector) -> None:
     for number, item in enumerate(items[:MAX_ENTRIES], start=1):
         if found.must_stop():
             break
-        if isinstance(item, dict):
+        data = zotero.item_data(item)
+        if data is not None:
+            if _text(data["itemType"]) not in zotero.NO_PAPERS:
+                found.add(zotero.read_item(data), f"item {number}")
+        elif isinstance(item, dict):
             found.add(_read_item(item), f"item {number}")
         else:
             found.tell(f"item {number}", "is no paper")

@@ -17,7 +17,17 @@ from digest.libraries.names import said
 from digest.libraries.paper import LibraryPaper, RawPaper, make_paper
 from digest.text import clean_text, plain
 
-__all__ = ["Item", "LibraryName", "next_page", "read_collections", "read_items", "read_name"]
+__all__ = [
+    "NO_PAPERS",
+    "Item",
+    "LibraryName",
+    "item_data",
+    "next_page",
+    "read_collections",
+    "read_item",
+    "read_items",
+    "read_name",
+]
 
 LIMIT: Final = 100
 MAX_ITEMS: Final = 1000  # of one answer
@@ -129,13 +139,13 @@ def read_items(body: bytes) -> list[Item]:
     """The papers of one answer, in its order. Raises ``ParseError``."""
     items = []
     for one in _load(body, "papers"):
-        data = one.get("data") if isinstance(one, dict) else None
-        if isinstance(data, dict) and _text(data, "itemType") not in NO_PAPERS:
+        data = item_data(one)
+        if data is not None and _text(data, "itemType") not in NO_PAPERS:
             collections = data.get("collections")
             items.append(
                 Item(
                     key=_text(data, "key"),
-                    paper=make_paper(_raw(data)),
+                    paper=make_paper(read_item(data)),
                     collections=tuple(key for key in collections if isinstance(key, str))
                     if isinstance(collections, list)
                     else (),
@@ -144,7 +154,17 @@ def read_items(body: bytes) -> list[Item]:
     return items
 
 
-def _raw(data: Mapping[str, Any]) -> RawPaper:
+def item_data(one: object) -> Mapping[str, Any] | None:
+    """What an item tells, from an answer or from a file that holds items alone; ``None``: it is none."""
+    if isinstance(one, dict):
+        data = one.get("data", one)
+        if isinstance(data, dict) and "itemType" in data:
+            return data
+    return None
+
+
+def read_item(data: Mapping[str, Any]) -> RawPaper:
+    """The fields of an item."""
     extra = {kind.lower(): value for kind, value in _IN_EXTRA.findall(_text(data, "extra")[:20_000])}
     return RawPaper(
         title=plain(_text(data, "title")),
