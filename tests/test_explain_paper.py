@@ -339,6 +339,7 @@ def test_readers_without_interests(site: WebSite) -> None:
     with site.app.database.write() as session:
         store_wishes(session, site.subscriber(NEW), Wishes(trend_weight=0.0), now)
     assert explained(site, silent)["cause"] == "nothing_wanted"
+    assert "names no interests" in drafted(site)["reason"]
 
 
 def test_what_was_not_among_those_to_choose_from(site: WebSite) -> None:

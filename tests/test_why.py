@@ -574,6 +574,12 @@ def test_nothing_above_the_threshold() -> None:
     is_because(answer, Cause.NOTHING_ABOVE_THRESHOLD, "The one paper")
 
 
+def test_interests_are_not_blamed_where_there_are_none() -> None:
+    answer = empty_reason(facts(checks=(check(entries=41),), n_candidates=41, has_interests=False))
+    is_because(answer, Cause.NOTHING_ABOVE_THRESHOLD, "names no interests", f"digest interest add {ADA}")
+    assert "close enough" not in answer.sentence
+
+
 @pytest.mark.parametrize("checks", [(), (check(day=date(2026, 8, 1), entries=4),)])
 def test_no_source_was_read(checks: tuple[SourceCheck, ...]) -> None:
     answer = empty_reason(facts(checks=checks))

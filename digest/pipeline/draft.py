@@ -103,4 +103,5 @@ def empty_facts(
         n_candidates=len(ids),
         n_already_sent=already,
         n_below_threshold=len(ids) - already,
+        has_interests=bool(draft.profile.interests),
     )

@@ -135,7 +135,8 @@ class WhyFacts:
     ``held_for`` names the sources that the issue waits for, until ``held_until`` at the latest.
 
     ``n_candidates`` counts the papers listed on those days, ``n_already_sent`` those of them this
-    reader had before, ``n_below_threshold`` those of the rest that are too far from the interests.
+    reader had before, ``n_below_threshold`` those of the rest that are too far from the interests, where
+    the reader ``has_interests``.
 
     ``is_forgotten``: nothing is kept of what ran up to then.
     """
@@ -165,4 +166,5 @@ class WhyFacts:
     n_candidates: int = 0
     n_already_sent: int = 0
     n_below_threshold: int = 0
+    has_interests: bool = True
     is_forgotten: bool = False

@@ -28,6 +28,8 @@ def empty_reason(facts: WhyFacts) -> Explanation:
     todays = [check for check in facts.checks if check.day >= facts.local_date]
     # What is left over from days before was passed over then; that this day brought nothing tells more.
     if left and not (todays and all(check.verdict is Verdict.EMPTY for check in todays)):
+        if not facts.has_interests:
+            return _nothing_named(facts)
         return Explanation(
             Cause.NOTHING_ABOVE_THRESHOLD,
             ngettext(
@@ -51,6 +53,19 @@ def empty_reason(facts: WhyFacts) -> Explanation:
     if faults:
         return _faulty(facts, faults)
     return _quiet(facts, standings)
+
+
+def _nothing_named(facts: WhyFacts) -> Explanation:
+    """There were papers, but the reader has no interests, and no trend decides either."""
+    return Explanation(
+        Cause.NOTHING_ABOVE_THRESHOLD,
+        _(
+            "This reader names no interests, and there is nothing else by which to choose among the papers "
+            "up to %(day)s; to name one: digest interest add %(email)s.",
+            day=full_day(facts.local_date),
+            email=facts.email or "EMAIL",
+        ),
+    )
 
 
 def _standing(days: list[SourceCheck]) -> SourceCheck:
