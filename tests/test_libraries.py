@@ -95,6 +95,18 @@ def test_entries_of_other_programs_with_other_ids_and_dates() -> None:
     assert (paper.title, paper.year, paper.venue, paper.arxiv_id) == ("T: S", 2021, "Nature", None)
 
 
+def test_spaces_and_a_line_around_the_type_of_an_entry_hide_it_not() -> None:
+    found = read(
+        "@ article {a, title={A}}\n@book\n{b,\n title={B}}\n  @\tMisc {c, title={C}}\n@misc{d, note={x}}\n"
+    )
+    assert [(one.line, one.title, one.kind) for one in found.papers] == [
+        (1, "A", "article"),
+        (2, "B", "book"),
+        (5, "C", "other"),
+    ]
+    assert found.problems[0].startswith("line 6: ")
+
+
 @pytest.mark.parametrize("value", ["{No {comma} here, a = {b}}", '"No {comma} here, a = {b}"'])
 def test_a_missing_comma_between_two_fields_joins_them_not(value: str) -> None:
     paper = only(f"@article{{a, title = {value}\n  year = 2007\n  doi={{10.5555/a}}, journal={{Nature}}}}")
@@ -264,6 +276,15 @@ def test_what_stands_around_an_id_is_none_of_it(line: str, doi: str) -> None:
     assert (paper.doi, paper.title) == (doi, "see" if "see" in line else "")
 
 
+def test_an_id_that_is_none_is_no_title() -> None:
+    found = read("9999.99999\n2613.00001, 10.5555/\nAppendix 7\n")
+    assert [one.title for one in found.papers] == ["Appendix 7"]
+    assert found.problems == (
+        "line 1: “9999.99999” is neither an id nor a title",
+        "line 2: “2613.00001, 10.5555/” is neither an id nor a title",
+    )
+
+
 def test_an_id_of_pubmed_central_needs_no_name() -> None:
     assert only("PMC1234567").other_ids == (("pmcid", "PMC1234567"),)
 
@@ -339,7 +360,7 @@ def test_problems_are_few_however_many_there_are() -> None:
 
 
 def test_no_more_papers_are_read_than_are_allowed() -> None:
-    found = read("".join(f"{1000 + n // 100000}.{n % 100000:05}\n" for n in range(MAX_PAPERS + 7)))
+    found = read("".join(f"10.5555/{n}\n" for n in range(MAX_PAPERS + 7)))
     assert len(found.papers) == MAX_PAPERS
     assert found.problems == ("nothing was read beyond 20,000 papers",)
 

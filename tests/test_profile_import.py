@@ -110,6 +110,11 @@ class TestALibrary:
         ]
         assert bring("ids.txt")["matched"] == 2
 
+    def test_a_title_and_an_id_that_came_to_be_one_paper_count_once(self, server: DailyServer) -> None:
+        found = bring(write("both.txt", "Invented paper number 2\n2601.90002\n2601.90001\n"))
+        assert (found["matched"], found["pending"]) == (2, 0)
+        assert found["interests"] == [{"name": LIKED, "papers": 2}]
+
     def test_of_any_format_is_read(self, server: DailyServer) -> None:
         files = {
             "a.ris": "TY  - JOUR\nTI  - Of a RIS\nDO  - 10.5555/ris\nER  - \n",

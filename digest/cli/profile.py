@@ -190,7 +190,12 @@ def show_profile(context: typer.Context, email: Email, as_json: Json = False) ->
 def _interest_lines(one: dict[str, Any]) -> str:
     papers = _papers(one["papers"]) if one["papers"] else ""
     if one["pending"]:
-        papers += f" ({one['pending']:,} of them are not read yet, and count by their words)"
+        words = (
+            "is not read yet, and counts by its"
+            if one["pending"] == 1
+            else "are not read yet, and count by their"
+        )
+        papers += f" ({one['pending']:,} of them {words} words)"
     line = interest_line(one)
     return line + ("" if line.endswith(": ") or not papers else "; ") + papers
 

@@ -61,6 +61,11 @@ MAX_BROUGHT: Final = 1_000_000
 MAX_PARTS: Final = 30
 
 _START: Final = re.compile(r"@\w*[ \t]*[{(]")
+# BibTeX lets spaces and a line's end stand around the type, bibtexparser passes over such entries.
+_SPACED: Final = re.compile(
+    rf"^([ \t]*@)[ \t]{{0,20}}({'|'.join(KINDS)})[ \t]{{0,20}}(\n?)[ \t]{{0,20}}\{{",
+    re.MULTILINE | re.IGNORECASE,
+)
 _NEXT_PART: Final = re.compile(r"(?<!\\)[{}\"#]")
 _NEXT_FIELD: Final = re.compile(r"\s{0,200}([A-Za-z][A-Za-z0-9_-]{1,40})\s{0,20}=\s{0,20}(?=[{\"0-9A-Za-z])")
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{1,40}(?=\s)")
@@ -148,7 +153,7 @@ def _end(value: str) -> int:
 
 def read_bibtex(text: str, found: Collector) -> None:
     """Every entry that can be read is a paper; of the others the line and what is wrong is told."""
-    text = _bounded(text, found)
+    text = _SPACED.sub(r"\1\2{\3", _bounded(text, found))
     abbreviations = _Abbreviations()
     for block in Splitter(text).split().blocks:
         line = (block.start_line or 0) + 1

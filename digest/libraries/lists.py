@@ -4,13 +4,14 @@ import re
 from typing import Final
 
 from digest.libraries.paper import OTHER_IDS, Collector, RawPaper
-from digest.text import parse_arxiv_id, parse_doi, plain, safe_url
+from digest.text import parse_arxiv_id, parse_doi, plain, safe_url, truncate
 
 __all__ = ["read_list"]
 
 MAX_LINE: Final = 4000
 MAX_LINES: Final = 100_000
 MAX_TOKENS: Final = 60
+MAX_TOLD: Final = 40
 
 _BULLET: Final = re.compile(r"\s{0,20}(?:[-*•‣–]\s|\[?[0-9]{1,4}[.)\]]\s)\s{0,20}")
 _NAMED: Final = re.compile(r"(?i)\b(arxiv|doi|pmid|pmcid)\s?:\s{1,3}(?=\S)")
@@ -19,7 +20,8 @@ _GLUE: Final = re.compile(r"(?i)[,;|](?=10\.[0-9]{4}|(?:arxiv|doi|https?):|[0-9]
 _PMC: Final = re.compile(r"PMC[0-9]{4,9}")
 _BEFORE: Final = "()[]<>{},;\"'“”"
 _AFTER: Final = "[]<>{},;\"'“”.:"
-_LETTER: Final = re.compile(r"\w")
+_WRITTEN: Final = re.compile(r"\w")
+_LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 def read_list(text: str, found: Collector) -> None:
@@ -36,13 +38,18 @@ def read_list(text: str, found: Collector) -> None:
         stripped = line.strip()
         if not stripped or stripped.startswith(("#", "%", "//")):
             continue
-        if not _LETTER.search(stripped):
+        if not _WRITTEN.search(stripped):
             found.tell(f"line {number}", "holds no words")
             continue
         for raw in _each(_read_line(stripped[:MAX_LINE], number)):
             if found.must_stop():
                 return
-            found.add(raw, f"line {number}")
+            if raw.title and not (_LETTER.search(raw.title) or raw.ids or raw.urls or raw.others):
+                found.tell(
+                    f"line {number}:", f"“{truncate(raw.title, MAX_TOLD)}” is neither an id nor a title"
+                )
+            else:
+                found.add(raw, f"line {number}")
 
 
 def _each(raw: RawPaper) -> list[RawPaper]:

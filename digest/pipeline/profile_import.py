@@ -93,8 +93,8 @@ def import_profile(
     if not choices.dry_run:
         _store(database, email, plan, brought.interests, now)
     return Imported(
-        matched=sum(one.is_listed for one in found),
-        pending=sum(_is_pending(one) for one in found),
+        matched=_number([one for one in found if one.is_listed]),
+        pending=_number([one for one in found if _is_pending(one)]),
         unmatched=(*brought.unmatched, *_untold(found, [brought.where[place] for place in places])),
         interests=plan.gained(brought.interests),
     )
@@ -103,6 +103,12 @@ def import_profile(
 def _wishes(session: Session, subscriber: Subscriber) -> Wishes:
     assert subscriber.id is not None  # noqa: S101 - stored rows have ids
     return load_wishes(session, subscriber.id)
+
+
+def _number(found: Sequence[Recognised]) -> int:
+    """How many papers they are: a title and an id may have come to be of the same one."""
+    numbers = [one.number for one in found]
+    return len({*numbers} - {None}) + numbers.count(None)
 
 
 def _is_pending(one: Recognised) -> bool:

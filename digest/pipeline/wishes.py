@@ -114,11 +114,11 @@ class Wishes:
             interests = tuple(read_interest(one) for one in known.pop("interests", ()))
             hidden = tuple(str(one) for one in known.pop("hidden_sections", ()))
             return Wishes(interests=interests, hidden_sections=hidden, **known).checked()
-        except (AttributeError, KeyError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise UsageError(
                 "these are no wishes: an interest or a paper of one is not what it should be"
             ) from error
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise UsageError(f"these are no wishes: {error}") from error
 
 
