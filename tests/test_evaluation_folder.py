@@ -24,13 +24,19 @@ def text_of(name: str) -> str:
     return f"{made['title']}|{made['abstract']}"
 
 
-def test_candidates_are_in_the_order_of_their_file(tmp_path: Path) -> None:
+def test_neither_the_order_of_papers_nor_of_candidates_matters(tmp_path: Path) -> None:
     made = invent()
-    random.Random(1).shuffle(made.candidates)
-    data = read_folder(made.write(tmp_path))
-    assert list(data.labels) == made.candidates
-    assert [f"{one.title}|{one.abstract}" for one in data.candidates] == [*map(text_of, made.candidates)]
+    data = read_folder(made.write(tmp_path / "a"))
+    assert list(data.labels) == sorted(made.candidates)
+    assert [f"{one.title}|{one.abstract}" for one in data.candidates] == [*map(text_of, data.labels)]
     assert [one.paper_id for one in data.candidates] == list(range(1, len(made.candidates) + 1))
+    random.Random(1).shuffle(made.candidates)
+    random.Random(2).shuffle(made.papers)
+    turned = read_folder(made.write(tmp_path / "b"))
+    assert turned.candidates == data.candidates
+    assert turned.labels == data.labels
+    assert {one.paper_id: one for one in turned.known} == {one.paper_id: one for one in data.known}
+    assert turned.liked.values.tolist() == data.liked.values.tolist()
 
 
 def test_known_papers_are_no_candidates_and_can_be_read_again(tmp_path: Path) -> None:

@@ -84,24 +84,29 @@ class _Likes:
 
 
 def _read_papers(path: Path, new: Path) -> tuple[dict[str, int], tuple[Candidate, ...]]:
-    """Each paper's number (candidates from 1 in the order of their file, then the others), and candidates."""
-    numbers: dict[str, int] = {}
+    """Each paper's number (candidates from 1, then the others, both by id, so that the order of lines does
+    not matter), and candidates.
+    """
+    names: set[str] = set()
     for at, line in _lines(new):
         name = line.strip()
-        if name in numbers:
+        if name in names:
             raise UsageError(f"{new}:{at}: {name} is there twice")
-        numbers[name] = len(numbers) + 1
-    if not numbers:
+        names.add(name)
+    if not names:
         raise UsageError(f"{new}: it names no paper")
+    numbers = {name: number for number, name in enumerate(sorted(names), 1)}
     found: list[Candidate | None] = [None] * len(numbers)
+    others: set[str] = set()
     for at, name, paper in _papers(path):
         number = numbers.get(name)
-        if number is None:
-            numbers[name] = len(numbers) + 1
-        elif number <= len(found) and found[number - 1] is None:
-            found[number - 1] = _candidate(number, paper)
-        else:
+        if name in others or (number is not None and found[number - 1] is not None):
             raise UsageError(f"{path}:{at}: {name} is there twice")
+        if number is None:
+            others.add(name)
+        else:
+            found[number - 1] = _candidate(number, paper)
+    numbers |= {name: number for number, name in enumerate(sorted(others), len(numbers) + 1)}
     candidates = tuple(one for one in found if one is not None)
     if len(candidates) < len(found):
         missing = next(name for name, number in numbers.items() if found[number - 1] is None)
