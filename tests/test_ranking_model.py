@@ -193,6 +193,27 @@ def test_what_was_learnt_comes_back_equal_from_its_bytes() -> None:
             unpack(bad)
 
 
+def test_what_is_learnt_does_not_depend_on_who_is_learnt_beside() -> None:
+    """To the last bit: with other readers' likes, and where all known papers but one are the reader's own."""
+    known = [paper(1000 + number, list(FIELDS)[number // 12 % 4]) for number in range(240)]
+    likes = [
+        (reader, 1000 + reader % 4 * 12 + 48 * place + number)
+        for reader in range(80)
+        for place in range(5)
+        for number in range(6)
+    ]
+    new = [paper(3000 + number, list(FIELDS)[number % 4]) for number in range(40)]
+    liked = [tuple(Example(one.title, one.abstract) for one in new[at : at + 1 + at % 4]) for at in range(16)]
+    model = fit(known, likes)
+    assert model.shared is not None
+    some = [InterestSpec(f"i{at}", examples=each) for at, each in enumerate(liked)]
+    assert [pack(each) for each in learn(some, model)] == [pack(learn([one], model)[0]) for one in some]
+
+    tiny, own = fit(known[:6]), tuple(Example(one.title, one.abstract, one.paper_id) for one in known[:5])
+    mine = InterestSpec("mine", examples=own)
+    assert pack(learn([mine, some[2]], tiny)[0]) == pack(learn([mine], tiny)[0])
+
+
 def test_a_fingerprint_changes_with_what_is_learnt_from_and_with_nothing_else() -> None:
     model, one = fit(papers(3)), interest()
     name = fingerprint(one, model)

@@ -1,5 +1,6 @@
 """Each interest by itself: words, keywords, examples, categories, and what speaks against."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -228,6 +229,20 @@ def test_forty_papers_serve_too() -> None:
     best = np.argsort(-taste, kind="stable")[:5]
     assert {field_of(some[row].paper_id, 10) for row in best} == {"speech"}
     assert (taste >= 0.6).sum() <= 12
+
+
+def test_a_taste_does_not_depend_on_the_interests_beside_it() -> None:
+    """To the last bit, also where keywords meet in a field and papers are more or less of it."""
+    chance = random.Random(0)
+    words = [f"term{number}" for number in range(200)]
+    some = [
+        Candidate(number, "", " ".join(chance.choices(words[number % 8 * 25 :][:40], k=20)))
+        for number in range(250)
+    ]
+    ready = prepare(some[:100], [], fit(some), NOW)
+    interests = [InterestSpec(f"i{at}", keywords=tuple(chance.sample(words, 6))) for at in range(30)]
+    alone = [tastes(ready, one).tolist()[0] for one in interests]
+    assert tastes(ready, *interests).tolist() == alone
 
 
 def test_no_papers_and_no_interests_give_empty_arrays(model: Model) -> None:

@@ -156,7 +156,7 @@ def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:
     row = np.repeat(np.arange(len(having), dtype=np.int64), papers)
     own = np.bincount(row, close[row, field.indices], minlength=len(papers)) / papers
     # Where most candidates are of the field, their middle says nothing of what is not.
-    middle = np.minimum(common @ prepared.topics_middle, own / 2)
+    middle = np.minimum((common * prepared.topics_middle).sum(axis=1), own / 2)
     whole = np.maximum(FIELD_WHOLE * (own - middle), 1e-6)
     trusted = FIELD_MOST * papers / (papers + FIELD_PRIOR)
     place = np.full(len(every), -1, dtype=np.int32)

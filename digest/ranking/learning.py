@@ -288,7 +288,8 @@ def _usual(closeness: Doubles, mask: Doubles) -> Doubles:
     count = mask.sum(axis=1)
     level = np.full(len(closeness), USUAL)
     if closeness.shape[1]:
-        level = np.quantile(np.where(mask > 0, closeness, closeness.min()), USUAL_SHARE, axis=1)
+        least = closeness.min(axis=1, keepdims=True)
+        level = np.quantile(np.where(mask > 0, closeness, least), USUAL_SHARE, axis=1)
         near = ((closeness >= NEARLY * level[:, None]) * mask).sum(axis=1) / np.maximum(count, 1)
         level *= np.clip(1 - LOWERED * (near - FEW_NEAR), LOWEST, 1)
     level = (count * level + PRIOR_TEXTS * USUAL) / (count + PRIOR_TEXTS)

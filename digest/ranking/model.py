@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from digest.ranking.encoding import Encoder, View
 from digest.ranking.features import Text, count_rows
-from digest.ranking.linear import Floats, scaled, unit_rows, unit_sparse
+from digest.ranking.linear import Floats, product, scaled, unit_rows, unit_sparse
 
 __all__ = ["IDF_POWER", "Fitted", "Model", "Paper", "Shared", "idf_of", "idf_power", "weigh"]
 
@@ -239,10 +239,10 @@ class Model:
         if x.shape[1] > columns:  # terms that the model does not know are in no liked paper
             x = x[:, :columns]
         mixed = _nearest((x @ shared.words.T).toarray(), BY_WORDS, shared.factors)
-        mixed += _nearest(topics[:, latent] @ self._liked[:, latent].T, BY_LATENT, shared.factors)
+        mixed += _nearest(product(topics[:, latent], self._liked[:, latent].T), BY_LATENT, shared.factors)
         if words.stop > words.start:
             centred = unit_rows(topics[:, words] - self._middle)
-            mixed += _nearest(centred @ self._liked[:, words].T, BY_VECTORS, shared.factors)
+            mixed += _nearest(product(centred, self._liked[:, words].T), BY_VECTORS, shared.factors)
         return unit_rows(mixed)
 
     @cached_property
