@@ -204,6 +204,17 @@ def test_followed_authors_come_first_and_all_of_them_within_the_cap() -> None:
     assert [one.section for one in few] == [Section.FOLLOWING] * 3
 
 
+def test_a_followed_authors_paper_behind_copies_of_another_comes_once() -> None:
+    """As many copies as places stand before it, of which one is shown."""
+    first, second, *_ = papers()
+    copies = [replace(first, paper_id=100 + number, authors=("Ada Example",)) for number in range(3)]
+    other = replace(second, authors=("Ada Example",))
+    words = (*first.title.split()[1:5], *second.title.split()[1:4])
+    profile = Profile(1, (InterestSpec("a", keywords=words, authors=("Ada Example",)),), max_papers=3)
+    (found,) = run(profile, candidates=[*copies, other])
+    assert ids(found) == ids(found, Section.FOLLOWING) == [100, other.paper_id]
+
+
 def test_must_have_keywords_rank_first() -> None:
     must = InterestSpec("Must", 4, must_keywords=("enzyme",))
     (found,) = run(Profile(1, (RETRIEVAL, must)))

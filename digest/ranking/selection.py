@@ -239,7 +239,7 @@ def _looked_up(among: Ids, wanted: Sequence[Ids]) -> tuple[Ids, Mask]:
 
 
 def _following(reader: Reader, tastes: Tastes, known: Mask, library: Library) -> list[Offer]:
-    """Return the papers of followed authors, exact names first, then the better taste."""
+    """Return the papers of followed authors, the best first, one of each group of near-duplicates."""
     if not reader.shows(Section.FOLLOWING):
         return []
     found: dict[int, tuple[bool, float, int, AuthorMatch]] = {}
@@ -257,4 +257,7 @@ def _following(reader: Reader, tastes: Tastes, known: Mask, library: Library) ->
         taste = float(tastes.taste[-found[row][2], row])
         return -(1 - weight) * taste - weight * float(trend[row]), row
 
-    return [(row, -found[row][2], found[row][3]) for row in sorted(found, key=strength)]
+    best: dict[int, int] = {}
+    for row in sorted(found, key=strength):
+        best.setdefault(library.groups[row], row)
+    return [(row, -found[row][2], found[row][3]) for row in best.values()]
