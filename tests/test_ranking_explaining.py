@@ -158,6 +158,8 @@ def test_readers_who_go_by_votes_alone() -> None:
     voted = explained(Profile(1, max_papers=2), 3, votes=VOTES)
     assert (voted.cause, voted.section) == (Cause.CROWDED_OUT, Section.TRENDING)
     assert voted.trend.trending_place is not None
+    hides = explained(Profile(1, max_papers=2, hidden=frozenset({Section.TRENDING})), 3, votes=VOTES)
+    assert (hides.cause, hides.section) == (Cause.SECTION_HIDDEN, Section.TRENDING)
     silent = explained(Profile(1, (RETRIEVAL,), trend_weight=1), 3)
     assert (silent.cause, silent.trend.trending_place) == (Cause.NO_VOTES, None)
     assert explained(Profile(1, trend_weight=0), 3, votes=VOTES).cause is Cause.NOTHING_WANTED

@@ -243,6 +243,8 @@ def _by_trend(case: _Case) -> PaperExplanation | None:
         return None
     if case.found.trend.trending_place is None:
         return replace(case.found, cause=Cause.NO_VOTES, section=Section.TRENDING)
+    if not case.reader.shows(Section.TRENDING):
+        return replace(case.found, cause=Cause.SECTION_HIDDEN, section=Section.TRENDING)
     return _crowded_out(case.found, Section.TRENDING, None, case.found.trend.trending_score)
 
 
