@@ -154,6 +154,8 @@ def test_without_a_model_papers_are_still_found() -> None:
     """Nothing is like anything then: each paper is asked about for its own sake."""
     found = next_to_rate(ready(ALL, fit([])))
     assert len(set(found)) == TEN
+    some = ready(model=fit([]))
+    assert len(next_to_rate(some, known=[1, 2, 3])) == TEN
 
 
 def test_hostile_papers_break_nothing() -> None:

@@ -132,7 +132,7 @@ class _Table:
 def _likeness(prepared: Prepared, rows: Ints) -> Floats:
     """Return how alike the papers are by topic, from 0 to 1; each is wholly like itself."""
     topics = prepared.dense[: prepared.model.topic_size]
-    middle = topics.mean(axis=1, keepdims=True) if topics.size else topics
+    middle = topics.mean(axis=1, keepdims=True)
     own = np.ascontiguousarray(topics[:, rows].T)
     is_told = np.linalg.norm(own, axis=1) > 0  # a paper without known words is of no field, so like no other
     rows_of = unit_rows((own - middle.T) * is_told[:, None])
