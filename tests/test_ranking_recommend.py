@@ -151,6 +151,17 @@ def test_between_equal_interests_the_name_decides() -> None:
         assert {(one.interest, one.interest_id) for one in found} == {("A", 9)}
 
 
+def test_interests_of_one_name_are_told_apart_by_what_they_ask_for() -> None:
+    both = replace(papers()[0], categories=("cs.CL", "cs.LG"))
+    like = InterestSpec("A", examples=(Example(both.title, both.abstract.upper(), origin="about"),))
+    for one, two in (
+        (InterestSpec("A", categories=("cs.CL",)), InterestSpec("A", categories=("cs.LG",))),
+        (like, replace(like, examples=(replace(like.examples[0], origin="more", title="Another"),))),
+    ):
+        found = [run(Profile(1, each), candidates=[both]) for each in ((one, two), (two, one))]
+        assert found[0] == found[1] != [[]]
+
+
 def test_papers_without_votes_are_never_trending() -> None:
     """Saved pages tell positions, but no votes."""
     saved = [Sighting(one.paper_id, "saved", NOW, votes=None, position=one.paper_id) for one in papers()]

@@ -101,9 +101,19 @@ def _order(interests: Sequence[InterestSpec]) -> list[int]:
     return sorted(places, key=lambda place: _tells_apart(interests[place]))
 
 
-def _tells_apart(interest: InterestSpec) -> tuple[str, int, tuple[str, ...], tuple[str, ...]]:
+def _tells_apart(
+    interest: InterestSpec,
+) -> tuple[str, int, list[list[str]], list[tuple[str, str, float]]]:
     number = -1 if interest.interest_id is None else interest.interest_id
-    return interest.name, number, tuple(sorted(interest.keywords)), tuple(sorted(interest.authors))
+    asked = (
+        interest.keywords,
+        interest.authors,
+        interest.must_keywords,
+        interest.not_keywords,
+        interest.categories,
+    )
+    examples = sorted((one.title, one.abstract, one.weight) for one in interest.examples)
+    return interest.name, number, [sorted(each) for each in asked], examples
 
 
 def _made(
