@@ -226,6 +226,15 @@ def test_a_followed_authors_paper_behind_copies_of_another_comes_once() -> None:
     assert ids(found) == ids(found, Section.FOLLOWING) == [100, other.paper_id]
 
 
+def test_many_copies_of_a_paper_leave_the_places_to_others() -> None:
+    """As where a source lists each volume of some proceedings under one title."""
+    copies = [Candidate(100 + number, "Retrieval proceedings retrieval") for number in range(30)]
+    profile = Profile(1, (InterestSpec("a", keywords=("retrieval",)),), trend_weight=0, max_papers=5)
+    (found,) = run(profile, candidates=[*papers(), *copies])
+    assert ids(found)[0] == 100
+    assert len(ids(found, Section.FOR_YOU)) >= 4
+
+
 def test_must_have_keywords_rank_first() -> None:
     must = InterestSpec("Must", 4, must_keywords=("enzyme",))
     (found,) = run(Profile(1, (RETRIEVAL, must)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digest.ranking.linear import Floats
-from digest.ranking.model import Ids
+from digest.ranking.model import Ids, Ints
 from digest.ranking.prepared import Prepared
 from digest.ranking.reader import Reader
 from digest.ranking.tastes import Tastes
@@ -104,7 +104,7 @@ def _good(readers: Sequence[Reader], tastes: Tastes, known: Mask, prepared: Prep
     trend = prepared.trend.score.astype(np.float32)[row[best]]
     score = has[best] + (1 - weight) * taste[best] + weight * trend
     short = _Short(reader[best], interest[best], row[best], score)
-    return _shortened(short, np.array([one.cap for one in readers]))
+    return _shortened(short, np.array([one.cap for one in readers]), prepared.alike.group)
 
 
 def _must(tastes: Tastes, wants: Mask) -> Mask | None:
@@ -131,15 +131,28 @@ def _ordered(group: Ids, value: Floats, tie: Ids) -> Ids:
     return np.argsort((key << np.uint64(bits[1])) | tie.astype(np.uint64))
 
 
-def _shortened(short: _Short, caps: Ids) -> _Short:
+def _shortened(short: _Short, caps: Ids, group: Ints) -> _Short:
     """Keep the best papers of each interest, a few more than there are places, and order them by score."""
     order = _ordered(short.interest, short.score, short.row)
+    order = order[_first_to_say(short.interest[order], short.row[order], group)]
     ends = np.flatnonzero(np.diff(short.interest[order])) + 1
     starts = np.concatenate([[0], ends])
     place = np.arange(len(order)) - np.repeat(starts, np.diff(np.concatenate([starts, [len(order)]])))
     kept = order[place < caps[short.reader[order]] + SPARE]
     kept = kept[_ordered(short.reader[kept], short.score[kept], short.row[kept])]
     return _Short(short.reader[kept], short.interest[kept], short.row[kept], short.score[kept])
+
+
+def _first_to_say(interest: Ids, row: Ids, group: Ints) -> Mask:
+    """Return which papers are the first of their near-duplicates in each interest, so that many copies do
+    not take the room of other papers.
+    """
+    first = np.ones(len(row), dtype=bool)
+    copies = np.flatnonzero((np.bincount(group) > 1)[group[row]])
+    first[copies] = False
+    says = interest[copies] * len(group) + group[row[copies]]
+    first[copies[np.unique(says, return_index=True)[1]]] = True
+    return first
 
 
 def _take(
