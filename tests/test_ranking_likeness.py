@@ -54,3 +54,25 @@ def test_the_closest_of_several_comes_first_and_all_of_few_are_told() -> None:
 
 def test_nobody_asks() -> None:
     assert nearest_liked([], Library(prepare(papers(), [], MODEL, NOW)), 4) == []
+
+
+def test_a_category_adds_to_the_part_and_is_no_word_to_name() -> None:
+    both = [
+        Candidate(number, title, "", categories=("q-bio",))
+        for number, title in ((1, "Voxel lidar"), (2, "Folding"))
+    ]
+    library = Library(prepare(both, [], fit([]), NOW))
+    liked = Example("Voxel", "Lidar", categories=("q-bio",))
+    (one,) = learn([InterestSpec("a", examples=(liked,))], fit([]))
+    assert one.liked is not None
+    first, second = nearest_liked([Asking(one.liked, [0, 1])], library, 12)
+    assert set(first.words) == {"voxel", "lidar"}
+    assert (second.part > 0, second.words) == (True, {})
+
+
+def test_papers_without_any_word_are_close_to_none() -> None:
+    library = Library(prepare([Candidate(1, "???"), Candidate(2, "!")], [], fit([]), NOW))
+    (one,) = learn([InterestSpec("a", examples=(Example("???", "", 7),))], fit([]))
+    assert one.liked is not None
+    found = nearest_several(Asking(one.liked, [0, 1]), library, 3)
+    assert [[(near.part, near.words) for near in own] for own in found] == [[(0, {})], [(0, {})]]

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 
 from digest.ranking.terms import feature_counts
 
-__all__ = ["TITLE_WEIGHT", "Counted", "Text", "category_term", "count_rows", "paper_counts"]
+__all__ = ["TITLE_WEIGHT", "Counted", "Text", "category_term", "count_rows", "is_word", "paper_counts"]
 
 TITLE_WEIGHT = 3
+_CATEGORY = "category:"
 # Counts are kept in a byte: a word more frequent than that says nothing more.
 MOST = 255
 
@@ -35,7 +36,12 @@ class Text(Protocol):
 
 def category_term(category: str) -> str:
     """Return the term that stands for a category; no word of a text is like it."""
-    return f"category:{category.strip().casefold()}"
+    return f"{_CATEGORY}{category.strip().casefold()}"
+
+
+def is_word(term: str) -> bool:
+    """Return whether a term is of a text, and not a category's."""
+    return not term.startswith(_CATEGORY)
 
 
 def paper_counts(paper: Text) -> Counter[str]:

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from digest.ranking.authors import AuthorMatch
+from digest.ranking.features import is_word
 from digest.ranking.index import Hits
 from digest.ranking.linear import Floats, chosen_rows
 from digest.ranking.model import Ints
@@ -50,6 +51,7 @@ class Library:
         self._authors: dict[str, list[AuthorMatch]] = {}
         self._surfaces: dict[int, Mapping[str, str]] = {}
         self._terms: list[str] = []
+        self._are_words: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._entries: list[tuple[NDArray[np.int64], Floats]] = []
         self._scratch: NDArray[np.int16] = np.zeros(0, dtype=np.int16)
 
@@ -127,6 +129,13 @@ class Library:
             index = self.prepared.index
             self._terms = [*index.known, *index.extra]
         return self._terms
+
+    @property
+    def are_words(self) -> NDArray[np.bool_]:
+        """Which columns are of words, and not of categories."""
+        if not len(self._are_words):
+            self._are_words = np.array([is_word(term) for term in self.terms] or [True])
+        return self._are_words
 
     @property
     def entries(self) -> list[tuple[NDArray[np.int64], Floats]]:

@@ -84,6 +84,7 @@ def _nearest(
     papers = first[which] + order
     parts = own[:, None] * share[papers] / sigma[:, None]
     whole = parts.sum(axis=2, dtype=np.float64) + np.take_along_axis(other, order, axis=1)
+    parts *= library.are_words[columns][which]  # a category adds its part, and is no word to name
     places, strongest = _strongest(parts)
     if digits is not None:
         whole, strongest = whole.round(digits), strongest.round(digits)
