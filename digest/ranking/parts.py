@@ -73,7 +73,9 @@ def _by_taste(picked: Sequence[tuple[Pick, float]], tastes: Tastes, library: Lib
     columns["admitted"] = ((chosen > 0) | (unadmitted == 0)).astype(np.float64)
     columns["trend"] = library.prepared.trend.score[row].astype(np.float64).round(DIGITS)
     columns["trend_weight"] = np.array([weight for _, weight in picked])
-    columns["must"] = np.array([_has(tastes.must[pick.interest or 0], pick.row) for pick, _ in picked])
+    columns["must"] = np.zeros(len(picked))
+    if any(one is not None for one in tastes.must):
+        columns["must"][:] = [_has(tastes.must[pick.interest or 0], pick.row) for pick, _ in picked]
     columns["author"] = np.array([float(pick.author is not None) for pick, _ in picked])
     names = tuple(columns)
     values = zip(*(each.tolist() for each in columns.values()), strict=True)

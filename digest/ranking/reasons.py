@@ -5,7 +5,7 @@ that is named is the one from which most of the closeness comes (see :mod:`diges
 two, the strongest first.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ from digest.types import Candidate, InterestSpec, Reason, Section
 __all__ = ["MOST_REASONS", "categories_found", "explain", "since_when", "stands"]
 
 MOST_REASONS = 2
+# Keywords named in one reason.
+MOST_TOLD = 2
 TITLE_LENGTH = 60
 # A trend below this is no reason for a paper that was chosen by taste.
 NOTABLE_TREND = 0.5
@@ -102,11 +104,11 @@ def _liked(pick: Pick, parts: Mapping[str, float], tastes: Tastes, library: Libr
     weighed: list[Weighed] = []
     if pick.author is not None:
         weighed.append((9.0, _author(pick.author)))
-    must: list[str] = []
-    if interest.must_keywords:
-        must = sorted({word for word in interest.must_keywords if stands(word, pick.row, library)})
+    must = _musts(interest, pick.row, library)
     if must:
-        weighed.append((8.0, Reason("must", f"must-have {_keywords_text(must[:2])}", {"keywords": must})))
+        weighed.append(
+            (8.0, Reason("must", f"must-have {_keywords_text(must[:MOST_TOLD])}", {"keywords": must}))
+        )
     asked = tastes.learned[pick.interest].asked
     strength = max(parts["keywords"], parts["words"])
     if strength > 0 and asked is not None:
@@ -118,6 +120,12 @@ def _liked(pick: Pick, parts: Mapping[str, float], tastes: Tastes, library: Libr
     if parts["people"] > 0 and pick.author is None:
         weighed += _by_liked(pick, parts["people"], tastes, library)
     return weighed
+
+
+def _musts(interest: InterestSpec, row: int, library: Library) -> list[str]:
+    if not interest.must_keywords:
+        return []
+    return sorted({word for word in interest.must_keywords if stands(word, row, library)})
 
 
 def _by_liked(pick: Pick, strength: float, tastes: Tastes, library: Library) -> list[Weighed]:
@@ -177,7 +185,7 @@ def _keywords(hits: Mapping[str, float], row: int, library: Library, told: Seque
     if exact:
         exact.sort()
         found = [word for _, word, _ in exact]
-        words = _distinct(found, library)[:2]
+        words = _distinct(found, library)
         titled = [word for _, word, in_title in exact if in_title]
         facts: dict[str, object] = {"keywords": words, "in_title": titled, "all": found}
         return Reason("keyword", _keywords_text(words), facts)
@@ -196,11 +204,16 @@ def _keywords(hits: Mapping[str, float], row: int, library: Library, told: Seque
 
 
 def _distinct(keywords: Sequence[str], library: Library) -> list[str]:
-    """Leave out keywords that an earlier one contains: "dense retrieval" says "retrieval" too."""
+    """Return the first two, without what an earlier one says too: "dense retrieval" says "retrieval"."""
     kept: list[str] = []
+    told: list[KeysView[str]] = []
     for word in keywords:
-        if not any(library.terms_of(word) <= library.terms_of(other) for other in kept):
+        terms = library.terms_of(word)
+        if not any(terms <= other for other in told):
             kept.append(word)
+            told.append(terms)
+            if len(kept) == MOST_TOLD:
+                break
     return kept
 
 
