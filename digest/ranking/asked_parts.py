@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from digest.ranking.asking import Asked
 from digest.ranking.library import Library
-from digest.ranking.linear import Floats, product, strongest, unit_rows
+from digest.ranking.linear import Floats, places_of, product, strongest, unit_rows
 from digest.ranking.model import Ints
 from digest.ranking.prepared import Prepared
 from digest.ranking.words import stacked
@@ -159,8 +159,7 @@ def _closeness_to_field(meeting: sp.csr_array, prepared: Prepared) -> _Field:
     middle = np.minimum((common * prepared.topics_middle).sum(axis=1), own / 2)
     whole = np.maximum(FIELD_WHOLE * (own - middle), 1e-6)
     trusted = FIELD_MOST * papers / (papers + FIELD_PRIOR)
-    place = np.full(len(every), -1, dtype=np.int32)
-    place[having] = np.arange(len(having), dtype=np.int32)
+    place = places_of(having, len(every))
     figures = (
         np.append(each, last).astype(np.float32) for each, last in ((middle, 0), (whole, 1), (trusted, 0))
     )

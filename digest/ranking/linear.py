@@ -1,5 +1,7 @@
 """The linear algebra of the ranking: rows of unit length, a randomised singular value decomposition."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ __all__ = [
     "Floats",
     "chosen_rows",
     "decompose",
+    "places_of",
     "product",
     "product_into",
     "scaled",
@@ -71,6 +74,13 @@ def chosen_rows(parts: list[tuple[Ints, Floats]], columns: int) -> sp.csr_array:
     which = np.concatenate([np.empty(0, np.int32), *(one for one, _ in parts)])
     values = np.concatenate([np.empty(0, np.float32), *(two for _, two in parts)])
     return sp.csr_array((values, which, ends), shape=(len(parts), columns))
+
+
+def places_of(having: Sequence[int] | NDArray[np.integer], size: int) -> Ints:
+    """Return for each of ``size`` numbers its place among those in ``having``, -1 for those that are not."""
+    found = np.full(size, -1, dtype=np.int32)
+    found[having] = np.arange(len(having), dtype=np.int32)
+    return found
 
 
 def product(left: Floats, right: Floats) -> Floats:

@@ -26,7 +26,7 @@ from digest.ranking.asked_parts import asked_parts
 from digest.ranking.disliking import LESS_MOST, LESS_RANGE, Marks
 from digest.ranking.learning import Learned
 from digest.ranking.library import Library
-from digest.ranking.linear import Floats, chosen_rows, product, product_into
+from digest.ranking.linear import Floats, chosen_rows, places_of, product, product_into
 from digest.ranking.model import Ints
 from digest.ranking.people import people_part
 from digest.ranking.prepared import Prepared
@@ -98,18 +98,12 @@ def taste_of(interests: Sequence[InterestSpec], learned: Sequence[Learned], libr
         category=category,
         people=people,
         less=less,
-        row_of_liked=_places(having, len(interests)),
-        row_of_less=_places(disliking, len(interests)),
+        row_of_liked=places_of(having, len(interests)),
+        row_of_less=places_of(disliking, len(interests)),
         must=_admit(interests, taste, library),
         dense=prepared.dense,
         factors=prepared.model.spaces[2],
     )
-
-
-def _places(having: Sequence[int], size: int) -> Ints:
-    found = np.full(size, -1, dtype=np.int32)
-    found[having] = np.arange(len(having), dtype=np.int32)
-    return found
 
 
 def _against(close: Floats, learned: Sequence[Learned]) -> Floats:
